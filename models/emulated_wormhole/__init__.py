@@ -1,0 +1,124 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""A Wormhole without the card: the real ttnn library on a mock device, with real numerics from golden functions.
+
+    from models.emulated_wormhole import emulated_wormhole
+
+    with emulated_wormhole("n150") as target:  # steps aside when there is a card or TT_METAL_SIMULATOR
+        import ttnn
+
+        device = ttnn.open_device(device_id=0)
+        ...  # any ttnn code, unchanged
+
+Or `python -m models.emulated_wormhole script.py` for a script that knows nothing of it, and
+`models.emulated_wormhole.pytest_plugin` for tests.
+
+What it models: every op goes through the real ttnn: argument checks, program configs, kernels' circular buffers, L1 and
+DRAM allocation, sharding, the program cache, meshes, command queues, events. Beside it the op's golden function runs in
+fp32, and its result is rounded to the output's real dtype, bit for bit as ttnn's host packer rounds.
+
+What it does not model: math fidelity, approximate exp and GELU, bf16 accumulation and the order of accumulation, what a
+data-movement kernel does wrong, time, traces. A wrong kernel argument that the library does not check is not seen.
+"""
+
+import contextlib
+import sys
+
+from models.emulated_wormhole.errors import EmulationError, MissingGolden, MissingValue, TraceNotSupported
+from models.emulated_wormhole.target import Target, detect
+
+__all__ = [
+    "EmulationError",
+    "MissingGolden",
+    "MissingValue",
+    "Target",
+    "TraceNotSupported",
+    "activate",
+    "deactivate",
+    "detect",
+    "dispatch_only",
+    "emulated_wormhole",
+    "golden",
+    "read",
+]
+
+_numerics = None
+_target: Target | None = None
+
+
+def activate(board: str | None = None) -> Target:
+    """Make this process run on an emulated `board` ("n150", "n300", "T3K"), unless there is a card or a simulator.
+
+    Call it before ttnn is first imported. Returns the target. A second call changes nothing; one for another board
+    raises EmulationError, because ttnn takes its cluster once per process. ValueError for an unknown board.
+    """
+    global _numerics, _target
+    if _target is not None:
+        if board is not None and _target.emulated and _target.board != board.lower():
+            raise EmulationError(f"this process already emulates {_target.board}; emulate {board} in another process")
+        target = _target
+    else:
+        target = detect(board)
+    if target.emulated and _numerics is None:
+        from models.emulated_wormhole import boards, mock_device
+
+        mock_device.prepare(boards.board(target.board))
+        from models.emulated_wormhole.golden import Numerics
+
+        numerics = Numerics()
+        numerics.install()
+        _numerics = numerics
+    _target = target
+    return target
+
+
+def deactivate() -> None:
+    """Take the hooks off ttnn and drop all values; the mock device itself stays until the process ends."""
+    global _numerics
+    if _numerics is not None:
+        _numerics.uninstall()
+        _numerics = None
+
+
+@contextlib.contextmanager
+def emulated_wormhole(board: str | None = None):
+    """activate() for the length of a block; yields the Target. Nested blocks share one emulation."""
+    outermost = _numerics is None
+    target = activate(board)
+    try:
+        yield target
+    finally:
+        if outermost:
+            deactivate()
+
+
+def read(tensor):
+    """The value of a ttnn tensor on the emulated device: fp32 or int64 torch tensor, or a list of one per chip.
+
+    Unlike ttnn.to_torch it runs no op and converts nothing. Raises MissingValue, or EmulationError on other targets.
+    """
+    if _numerics is None:
+        raise EmulationError("models.emulated_wormhole.read needs the emulated Wormhole; use ttnn.to_torch elsewhere")
+    shards = [shard.clone() for shard in _numerics.get(tensor)]
+    return shards[0] if len(shards) == 1 else shards
+
+
+@contextlib.contextmanager
+def dispatch_only():
+    """Within it ops are checked, configured and allocated but get no value: for shape sweeps and host timing.
+
+    Does nothing on silicon and on the simulator. Values are asked for later only at the price of MissingValue.
+    """
+    with _numerics.off() if _numerics is not None else contextlib.nullcontext():
+        yield
+
+
+def golden(*names: str):
+    """Decorator: golden function for ops called `names` ("ttnn.…"); see golden_ops. Only where ttnn is installed."""
+    if "ttnn" not in sys.modules:
+        raise EmulationError("call models.emulated_wormhole.activate() before registering a golden function")
+    from models.emulated_wormhole.golden_ops import golden as register
+
+    return register(*names)

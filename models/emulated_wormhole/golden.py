@@ -1,0 +1,311 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""Real numerics on a mock device: every ttnn op call also runs the op's golden function on values kept beside it.
+
+`Numerics.install()` wraps `ttnn.decorators.FastOperation.__call__`, the one way by which every ttnn op is called.
+The real library runs first: it checks arguments and program configs and allocates buffers. Then the golden function
+runs in fp32 torch and its result, rounded to the output's dtype, becomes the value of the output's buffer.
+
+Values belong to buffers, as on a device: a view sees its base's value, an in-place op changes it for all views, and a
+new buffer at an old address drops what was there. A mesh tensor holds one value per chip; replicas share one.
+"""
+
+import contextlib
+import inspect
+import threading
+from collections.abc import Callable, Iterator
+
+import torch
+import ttnn
+from ttnn.decorators import FastOperation
+
+from models.emulated_wormhole.errors import MissingGolden, MissingValue, TraceNotSupported
+from models.emulated_wormhole.golden_ops import GOLDENS, NEEDS_LAYOUT
+from models.emulated_wormhole.quantise import quantise
+
+# Arguments that say where or how, not what.
+_NOT_NUMERIC = frozenset(
+    "dtype memory_config compute_kernel_config program_config core_grid queue_id cq_id output_tensor "
+    "optional_output_tensor sub_core_grids device layout stall_event numeric_stable exp_approx_mode".split()
+)
+_NO_VALUE_CHANGED = frozenset({"ttnn.dump_tensor", "ttnn.set_printoptions", "ttnn.print_buffers"})
+_HOST_READS = (
+    "__repr__ __str__ cpu host_buffer item to_list to_numpy to_torch to_torch_with_padded_shape extract_shard".split()
+)
+_TRACE_CALLS = ("begin_trace_capture", "end_trace_capture", "execute_trace")
+
+
+def on_device(tensor: ttnn.Tensor) -> bool:
+    return tensor.storage_type() == ttnn.StorageType.DEVICE
+
+
+def _tensors(tree) -> list[ttnn.Tensor]:
+    """Every ttnn tensor in nested lists, tuples and dicts, in order."""
+    if isinstance(tree, ttnn.Tensor):
+        return [tree]
+    if isinstance(tree, dict):
+        tree = list(tree.values())
+    return [t for item in tree for t in _tensors(item)] if isinstance(tree, (list, tuple)) else []
+
+
+def _replace(tree, values: Iterator[torch.Tensor]):
+    """`tree` with its ttnn tensors replaced by `values` in the order of _tensors."""
+    if isinstance(tree, ttnn.Tensor):
+        return next(values)
+    if isinstance(tree, dict):
+        return {key: _replace(item, values) for key, item in tree.items()}
+    return type(tree)(_replace(item, values) for item in tree) if type(tree) in (list, tuple) else tree
+
+
+class Numerics:
+    """The values of one process's mock devices, and the hooks that keep them."""
+
+    def __init__(self):
+        self.values: dict[int, list[torch.Tensor]] = {}  # buffer id -> one fp32 or integer value per chip
+        self._at: dict[tuple, int] = {}  # (device, buffer type, address) -> buffer id
+        self._host_copies: dict[int, ttnn.Tensor] = {}  # tensor id of a read-back target -> what was read back
+        self._local = threading.local()
+        self._undo: list[Callable[[], None]] = []
+        self._special = {
+            "ttnn.from_torch": self._from_torch,
+            "ttnn.as_tensor": self._from_torch,
+            "ttnn.to_torch": self._to_torch,
+            "ttnn.from_device": lambda call, tensor, *_, **__: self.to_host(tensor),
+            "ttnn.copy_host_to_device_tensor": self._copy_to_device,
+            "ttnn.copy_device_to_host_tensor": self._copy_to_host,
+            "ttnn.deallocate": self._deallocate,
+            "ttnn.allocate_tensor_on_device": lambda call, *args, **kwargs: call(*args, **kwargs),
+        }
+
+    # Hooks ------------------------------------------------------------------------------------------------------
+
+    def install(self) -> None:
+        """Hook ttnn. Undone by uninstall()."""
+        original = FastOperation.__call__
+
+        def hooked(op, *args, **kwargs):
+            if getattr(self._local, "off", False):
+                return original(op, *args, **kwargs)
+            return self._call(op, original, args, kwargs)
+
+        self._patch(FastOperation, "__call__", hooked)
+        for name in _HOST_READS:
+            self._patch(ttnn.Tensor, name, self._reading(getattr(ttnn.Tensor, name)))
+        self._patch(ttnn, "get_device_tensors", self._reading(ttnn.get_device_tensors))
+        for name in _TRACE_CALLS:
+            self._patch(ttnn, name, _refuse_trace(name))
+        for name in ("close_device", "close_mesh_device"):
+            self._patch(ttnn, name, self._closing(getattr(ttnn, name)))
+
+    def uninstall(self) -> None:
+        """Give ttnn back as it was, and drop all values."""
+        while self._undo:
+            self._undo.pop()()
+        self.values.clear()
+        self._at.clear()
+        self._host_copies.clear()
+
+    def _patch(self, owner, name: str, new) -> None:
+        old = getattr(owner, name)
+        setattr(owner, name, new)
+        self._undo.append(lambda: setattr(owner, name, old))
+
+    @contextlib.contextmanager
+    def off(self):
+        """Within it ops run on the mock device alone; what they make has no value."""
+        before = getattr(self._local, "off", False)
+        self._local.off = True
+        try:
+            yield
+        finally:
+            self._local.off = before
+
+    def _reading(self, read: Callable) -> Callable:
+        """`read` (a function of a tensor) made to see a device tensor's value in place of the mock's zeros."""
+
+        def reading(tensor, *args, **kwargs):
+            if not getattr(self._local, "off", False):
+                if on_device(tensor):
+                    tensor = self.to_host(tensor)
+                elif self._host_copies:
+                    tensor = self._host_copies.get(tensor.tensor_id, tensor)
+            return read(tensor, *args, **kwargs)
+
+        return reading
+
+    def _closing(self, close: Callable) -> Callable:
+        def closing(device, *args, **kwargs):
+            gone = [place for place in self._at if place[0] == device.id()]
+            for place in gone:
+                self.values.pop(self._at.pop(place), None)
+            return close(device, *args, **kwargs)
+
+        return closing
+
+    # Values -----------------------------------------------------------------------------------------------------
+
+    def put(self, tensor: ttnn.Tensor, shards: list[torch.Tensor]) -> None:
+        """Set the value of a device tensor: one per chip, each of the tensor's shape; rounded to its dtype here."""
+        rounded: dict[int, torch.Tensor] = {}
+        for shard in shards:
+            if tuple(shard.shape) != tuple(tensor.shape):
+                raise MissingGolden(f"the golden value has shape {tuple(shard.shape)}, the output {tensor.shape}")
+            if id(shard) not in rounded:
+                value = shard.float() if shard.is_floating_point() else shard
+                rounded[id(shard)] = quantise(value, tensor.dtype)
+        buffer = tensor.buffer_unique_id()
+        place = (tensor.device().id(), tensor.memory_config().buffer_type, tensor.buffer_address())
+        former = self._at.get(place)
+        if former is not None and former != buffer:
+            self.values.pop(former, None)
+        self._at[place] = buffer
+        self.values[buffer] = [rounded[id(shard)] for shard in shards]
+
+    def get(self, tensor: ttnn.Tensor) -> list[torch.Tensor]:
+        """The value of a device or host tensor: one per chip, of the tensor's shape; not to be written to.
+
+        Raises MissingValue for a device tensor that no op seen here has made.
+        """
+        if not on_device(tensor):
+            with self.off():
+                copy = self._host_copies.get(tensor.tensor_id, tensor)
+                shards = [shard.to_torch() for shard in ttnn.get_device_tensors(copy)]
+            return [shard.float() if shard.is_floating_point() else shard.to(torch.int64) for shard in shards]
+        shards = self.values.get(tensor.buffer_unique_id())
+        if shards is None:
+            raise MissingValue(
+                f"a device tensor of shape {tuple(tensor.shape)} and dtype {tensor.dtype} has no value on the emulated "
+                "Wormhole: it was made by a method, a constructor or an op of ttnn._ttnn rather than by a ttnn op, "
+                "before the emulation was on, or never written; make it with ttnn.from_torch or another ttnn op"
+            )
+        shape = tuple(tensor.shape)
+        return [shard if tuple(shard.shape) == shape else shard.reshape(shape) for shard in shards]
+
+    def to_host(self, tensor: ttnn.Tensor) -> ttnn.Tensor:
+        """A host tensor that holds the value of a device tensor, as ttnn.from_device gives it on silicon."""
+        if not on_device(tensor):
+            return tensor
+        shards = self.get(tensor)
+        with self.off():
+            made = {id(shard): ttnn.from_torch(shard, dtype=tensor.dtype, layout=tensor.layout) for shard in shards}
+            if len(shards) == 1:
+                return made[id(shards[0])]
+            host = ttnn.from_host_shards([made[id(shard)] for shard in shards], tensor.device().shape)
+            host.update_tensor_topology(tensor.tensor_topology())
+            return host
+
+    # Calls ------------------------------------------------------------------------------------------------------
+
+    def _call(self, op: FastOperation, original: Callable, args: tuple, kwargs: dict):
+        name = op.python_fully_qualified_name
+
+        def real(*a, **k):
+            with self.off():  # an op made of other ops counts once, as a whole
+                return original(op, *a, **k)
+
+        special = self._special.get(name)
+        if special is not None:
+            return special(real, *args, **kwargs)
+        inputs = _tensors((args, kwargs))
+        result = real(*args, **kwargs)
+        outputs = [t for t in _tensors(result) if on_device(t)]
+        if not outputs:
+            if name not in _NO_VALUE_CHANGED and any(on_device(t) for t in inputs):
+                raise MissingGolden(f"{name} returns no tensor: the emulated Wormhole can't tell what it changed")
+            return result
+        function = GOLDENS.get(name) or op.golden_function
+        if function is None:
+            raise MissingGolden(
+                f"{name} has no golden function, so its result would have no value; register one with "
+                "@models.emulated_wormhole.golden, or use an op that has one"
+            )
+        extra = {"columns": _grid_columns(inputs[0])} if name in NEEDS_LAYOUT else {}
+        kwargs = _numeric_kwargs(name, function, kwargs)
+        for output, shards in zip(outputs, self._golden(function, args, {**kwargs, **extra}, outputs), strict=True):
+            self.put(output, shards)
+        return result
+
+    def _golden(self, function: Callable, args: tuple, kwargs: dict, outputs: list) -> list[list[torch.Tensor]]:
+        """Run the golden function once per distinct set of inputs; returns one list of chips' values per output."""
+        inputs = [self.get(t) for t in _tensors((args, kwargs))]
+        chips = max([len(shards) for shards in inputs], default=outputs[0].device().get_num_devices())
+        inputs = [shards if len(shards) == chips else shards * chips for shards in inputs]
+        own = function in GOLDENS.values()
+        done: dict[tuple, tuple] = {}
+        per_chip = []
+        for chip in range(chips):
+            values = [shards[chip] for shards in inputs]
+            key = tuple(map(id, values))
+            if key not in done:
+                # Some of ttnn's goldens write into their inputs; ours don't.
+                a, k = _replace((args, kwargs), iter(values if own else [v.clone() for v in values]))
+                out = function(*a, **k)
+                done[key] = tuple(out) if isinstance(out, (list, tuple)) else (out,)
+            per_chip.append(done[key])
+        return [list(shards) for shards in zip(*per_chip, strict=True)]
+
+    def _from_torch(self, real, tensor, *args, **kwargs):
+        out = real(tensor, *args, **kwargs)
+        if out is None or not on_device(out):
+            return out
+        # The library itself lays the values out: the same call without a device makes a host tensor with real data.
+        places = ("device", "memory_config", "cq_id", "cache_file_name")
+        host = real(tensor, *args, **{key: value for key, value in kwargs.items() if key not in places})
+        shards = self.get(host)
+        self.put(out, shards if len(shards) > 1 else shards * out.device().get_num_devices())
+        return out
+
+    def _to_torch(self, real, tensor, *args, **kwargs):
+        kwargs.pop("device", None)
+        kwargs.pop("cq_id", None)
+        if on_device(tensor):
+            return real(self.to_host(tensor), *args, **kwargs)
+        return real(self._host_copies.get(tensor.tensor_id, tensor), *args, **kwargs)
+
+    def _copy_to_device(self, real, host, device, *args, **kwargs):
+        result = real(host, device, *args, **kwargs)
+        shards = self.get(host)
+        self.put(device, shards if len(shards) > 1 else shards * device.device().get_num_devices())
+        return result
+
+    def _copy_to_host(self, real, device, host, *args, **kwargs):
+        result = real(device, host, *args, **kwargs)
+        self._host_copies[host.tensor_id] = self.to_host(device)
+        return result
+
+    def _deallocate(self, real, tensor, *args, **kwargs):
+        if on_device(tensor) and tensor.is_allocated():
+            buffer = tensor.buffer_unique_id()
+            real(tensor, *args, **kwargs)
+            if not tensor.is_allocated():  # without force=True a buffer that others use stays
+                self.values.pop(buffer, None)
+            return None
+        return real(tensor, *args, **kwargs)
+
+
+def _grid_columns(tensor: ttnn.Tensor) -> int:
+    return tensor.memory_config().shard_spec.grid.bounding_box().grid_size().x
+
+
+def _numeric_kwargs(name: str, function: Callable, kwargs: dict) -> dict:
+    """The keyword arguments that the golden function takes; MissingGolden for one that matters and it does not take."""
+    parameters = inspect.signature(function).parameters
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        return kwargs
+    unknown = [k for k, v in kwargs.items() if k not in parameters and k not in _NOT_NUMERIC and v is not None]
+    if unknown:
+        raise MissingGolden(f"the golden function of {name} does not model {', '.join(unknown)}")
+    return {k: v for k, v in kwargs.items() if k in parameters}
+
+
+def _refuse_trace(name: str) -> Callable:
+    def refuse(*_, **__):
+        raise TraceNotSupported(
+            f"ttnn.{name} on the emulated Wormhole: nothing executes on a mock device, and tracing on one crashes the "
+            "process; run the ops directly (TT_METAL_SLOW_DISPATCH_MODE is set, which a runner can test), or use "
+            "silicon or TT_METAL_SIMULATOR for traces"
+        )
+
+    return refuse
