@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""A BertModel's weights by their checkpoint names, each shape checked, nothing missing and nothing left over."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+
+# In checkpoints, and not part of the encoder: the pooler that BERT's next-sentence head wants, and a stored arange.
+_UNUSED = ("pooler.", "embeddings.position_ids")
+
+
+class Weights:
+    """A state dict (name -> torch tensor of any float dtype) that is taken from, by name, until it is empty."""
+
+    def __init__(self, state: dict[str, torch.Tensor], prefix: str = ""):
+        self._state, self._prefix = state, prefix
+
+    @classmethod
+    def from_state_dict(cls, state: dict[str, torch.Tensor]) -> "Weights":
+        """Names with or without a leading "bert."; pooler weights are dropped."""
+        names = {name: name.removeprefix("bert.") for name in state}
+        return cls({short: state[name] for name, short in names.items() if not short.startswith(_UNUSED)})
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> "Weights":
+        """Read the *.safetensors of a checkpoint folder. FileNotFoundError if there is none, ValueError for a bad one."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        files = sorted(Path(folder).glob("*.safetensors"))
+        if not files:
+            raise FileNotFoundError(f"{folder} holds no *.safetensors file; pickled weights are not read")
+        state: dict[str, torch.Tensor] = {}
+        for file in files:
+            try:
+                state.update(load_file(file))
+            except SafetensorError as error:
+                raise ValueError(f"{file.name} in {folder} can't be read as safetensors: {error}") from error
+        return cls.from_state_dict(state)
+
+    def under(self, name: str) -> "Weights":
+        """The weights whose names begin with `name` and a dot; taking from them takes from this."""
+        return Weights(self._state, f"{self._prefix}{name}.")
+
+    def take(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
+        """The fp32 tensor called `name`, of `shape`. KeyError if it is missing, ValueError for another shape."""
+        full = self._prefix + name
+        if full not in self._state:
+            raise KeyError(f"the checkpoint has no {full}")
+        tensor = self._state.pop(full)
+        if tuple(tensor.shape) != tuple(shape):
+            raise ValueError(f"{full} has shape {tuple(tensor.shape)}; the config asks for {tuple(shape)}")
+        if not tensor.is_floating_point():
+            raise ValueError(f"{full} has dtype {tensor.dtype}; a floating point dtype is needed")
+        return tensor.float()
+
+    def finish(self) -> None:
+        """ValueError naming what no module took."""
+        left = self.left()
+        if left:
+            shown = ", ".join(left[:8]) + (", …" if len(left) > 8 else "")
+            raise ValueError(f"the checkpoint has {len(left)} weights that a BertModel does not: {shown}")
+
+    def left(self) -> list[str]:
+        """Names not yet taken, sorted."""
+        return sorted(self._state)
+
+    def missing(self, names: Iterable[str]) -> list[str]:
+        """Those of `names` that are not there."""
+        return [name for name in names if self._prefix + name not in self._state]
