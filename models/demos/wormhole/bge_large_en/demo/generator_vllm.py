@@ -1,0 +1,184 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""BGEForEmbedding: the encoder behind the interface that vLLM's Tenstorrent backends and their users call."""
+
+from collections.abc import Sequence
+
+import torch
+import ttnn
+from loguru import logger
+
+from models.demos.wormhole.bge_large_en.runner.inputs import Row, rows_from_lists, rows_from_padded
+from models.demos.wormhole.bge_large_en.runner.runner import EncoderRunner
+from models.demos.wormhole.bge_large_en.tt import checkpoint
+from models.demos.wormhole.bge_large_en.tt.dims import BertDims
+from models.demos.wormhole.bge_large_en.tt.plan import Precision
+from models.demos.wormhole.bge_large_en.tt.weights import Weights
+
+DEFAULT_MODEL = "BAAI/bge-large-en-v1.5"
+DEFAULT_MAX_LENGTH = 384
+ARCHITECTURES = ("BGEForEmbedding", "TTBertModel")
+OPTIMIZATIONS = {
+    None: None,
+    "performance": None,
+    "accuracy": Precision(weights=ttnn.bfloat16, fidelity=ttnn.MathFidelity.HiFi4),
+}
+
+
+class BGEForEmbedding:
+    """A BERT encoder (BGE large, base, small; MiniLM) on a ttnn device or mesh.
+
+    Weights load with the constructor; shapes compile at first use, or all of them in warm_up().
+    """
+
+    # What vLLM asks of a pooling model (vllm/model_executor/models/interfaces_base.py).
+    is_pooling_model = True
+    attn_type = "encoder_only"
+    default_seq_pooling_type = "CLS"
+    default_tok_pooling_type = "ALL"
+    score_type = "bi-encoder"
+
+    def __init__(
+        self,
+        device=None,
+        model_location_generator=None,
+        max_batch_size: int = 8,
+        max_seq_len: int = DEFAULT_MAX_LENGTH,
+        act_dtype=ttnn.bfloat16,
+        weight_dtype=ttnn.bfloat8_b,
+        model_name: str = DEFAULT_MODEL,
+        *,
+        precision: Precision | None = None,
+        hf_config=None,
+        vllm_config=None,
+        prefix: str = "",
+    ):
+        """device: an open ttnn device or mesh. model_location_generator: function from a name to a folder or name.
+
+        max_batch_size: rows of one device step per chip, at most 8; forward() takes any number. max_seq_len: tokens.
+        act_dtype, weight_dtype: ttnn dtypes of activations and weights. model_name: local folder or hub name.
+        precision: every dtype and the fidelity one by one, in place of the two. hf_config: when given, must have the
+        checkpoint's dims. vllm_config, prefix: taken for vLLM's interface check and not used.
+
+        ValueError for a value out of range or a checkpoint that does not fit; FileNotFoundError when it can't be had.
+        """
+        if device is None:
+            raise ValueError("device is None; pass an open ttnn device")
+        if max_batch_size < 1:
+            raise ValueError(f"max_batch_size is {max_batch_size}; at least 1 is needed")
+        found = checkpoint.read(checkpoint.locate(model_name, model_location_generator))
+        if hf_config is not None and BertDims.from_hf(hf_config) != found.dims:
+            raise ValueError(f"hf_config has {BertDims.from_hf(hf_config)}; checkpoint {model_name} has {found.dims}")
+        self.device, self.model_name, self.dims = device, model_name, found.dims
+        self.normalize = found.normalize
+        self.max_batch_size, self.max_seq_len = max_batch_size, max_seq_len
+        self.runner = EncoderRunner(
+            device,
+            found.dims,
+            Weights.from_folder(found.folder),
+            found.pooling,
+            precision or Precision.of(act_dtype, weight_dtype),
+            max_batch_size,
+            max_seq_len,
+        )
+        logger.info(f"{model_name}: {found.pooling} pooling, up to {max_seq_len} tokens, {max_batch_size} rows a step")
+
+    @classmethod
+    def initialize_vllm_model(
+        cls,
+        hf_config,
+        mesh_device,
+        max_batch_size: int,
+        max_seq_len: int | None = None,
+        model_location_generator=None,
+        tt_data_parallel: int = 1,
+        optimizations: str | None = None,
+        vllm_config=None,
+    ) -> "BGEForEmbedding":
+        """What vLLM's TT loaders call. The checkpoint is vllm_config's model, else hf_config's name, else BGE-large.
+
+        tt_data_parallel: the chips of mesh_device each take max_batch_size / tt_data_parallel rows.
+        optimizations: None, "performance" or "accuracy". ValueError for another.
+        """
+        if optimizations not in OPTIMIZATIONS:
+            raise ValueError(f"optimizations is {optimizations!r}; allowed: {', '.join(filter(None, OPTIMIZATIONS))}")
+        if tt_data_parallel < 1:
+            raise ValueError(f"tt_data_parallel is {tt_data_parallel}; at least 1 is needed")
+        name = vllm_config.model_config.model if vllm_config is not None else getattr(hf_config, "_name_or_path", "")
+        return cls(
+            mesh_device,
+            model_location_generator,
+            max_batch_size=max(1, max_batch_size // tt_data_parallel),
+            max_seq_len=max_seq_len or DEFAULT_MAX_LENGTH,
+            model_name=name or DEFAULT_MODEL,
+            precision=OPTIMIZATIONS[optimizations],
+            hf_config=hf_config,
+        )
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
+        position_ids: torch.Tensor | None = None,
+        positions: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """input_ids (B, S) integers, right-padded -> (B, H) fp32, pooled and normalised as the checkpoint says.
+
+        Any B; S up to max_seq_len and beyond as long as that is padding. attention_mask (B, S) int, bool or float of
+        1 then 0; absent: every token counts. token_type_ids and position_ids (B, S); `positions` is vLLM's name for
+        the latter. ValueError, naming the value and the limit, before anything reaches the device.
+        """
+        position_ids = positions if position_ids is None else position_ids
+        limits = (self.dims, self.max_seq_len)
+        rows = rows_from_padded(input_ids, attention_mask, token_type_ids, position_ids, *limits)
+        pooled = self._run(rows)
+        return torch.nn.functional.normalize(pooled, dim=-1) if self.normalize else pooled
+
+    __call__ = forward
+
+    def embed(self, token_ids: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Lists of token ids, not padded -> (N, H) fp32, pooled and NOT normalised. ValueError as for forward()."""
+        return self._run(rows_from_lists(token_ids, self.dims, self.max_seq_len))
+
+    def embed_input_ids(self, input_ids: torch.Tensor) -> torch.Tensor:
+        """Part of vLLM's interface for models that it runs itself; this one embeds on the device."""
+        raise NotImplementedError("BGEForEmbedding looks embeddings up on the device; call forward()")
+
+    def warm_up(self) -> None:
+        """Compile every shape that max_batch_size and max_seq_len allow, and capture traces where that works."""
+        self.runner.warm_up()
+
+    def close(self) -> None:
+        """Free traces and input tensors, before the device is closed; safe to call again."""
+        self.runner.close()
+
+    def get_embedding_dim(self) -> int:
+        """H, numbers per embedding."""
+        return self.dims.hidden_size
+
+    def get_max_seq_len(self) -> int:
+        """Tokens."""
+        return self.max_seq_len
+
+    def get_max_batch_size(self) -> int:
+        """Rows of one device step per chip."""
+        return self.max_batch_size
+
+    def _run(self, rows: list[Row]) -> torch.Tensor:
+        pooled = self.runner.run(rows)
+        bad = (~torch.isfinite(pooled).all(dim=1)).nonzero().flatten().tolist()
+        if bad:
+            raise RuntimeError(f"the device returned NaN or Inf for rows {bad} of {len(rows)}")
+        return pooled
+
+
+def register_model() -> None:
+    """Make vLLM's ModelRegistry know this class under both names that TT backends look up. Needs vllm."""
+    from vllm import ModelRegistry
+
+    for architecture in ARCHITECTURES:
+        if architecture not in ModelRegistry.get_supported_archs():
+            ModelRegistry.register_model(architecture, f"{__name__}:BGEForEmbedding")
