@@ -1,0 +1,258 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from models.demos.wormhole.bge_large_en import vllm_plugin
+
+pytest.importorskip("vllm")
+
+from vllm import platforms  # noqa: E402
+from vllm.exceptions import VLLMValidationError  # noqa: E402
+
+from models.demos.wormhole.bge_large_en.vllm_plugin.platform import TTPoolingPlatform  # noqa: E402
+
+OURS = f"{vllm_plugin.__name__}.platform.TTPoolingPlatform"
+BERT = {"architectures": ["BertModel"], "model_type": "bert", "vocab_size": 30522, "max_position_embeddings": 512}
+LLAMA = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 512, "num_hidden_layers": 1}
+ROBERTA = {"architectures": ["RobertaModel"], "model_type": "roberta", "vocab_size": 512}
+
+# Each argument is one JSON list of command-line flags; prints one JSON object per list.
+CONFIGURE = """
+import json, sys
+from vllm.engine.arg_utils import AsyncEngineArgs
+from vllm.entrypoints.openai.cli_args import make_arg_parser
+from vllm.platforms import current_platform
+from vllm.usage.usage_lib import UsageContext
+from vllm.utils.argparse_utils import FlexibleArgumentParser
+
+def configure(flags):
+    args = make_arg_parser(FlexibleArgumentParser()).parse_args(flags)
+    config = AsyncEngineArgs.from_cli_args(args).create_engine_config(UsageContext.OPENAI_API_SERVER)
+    scheduler = config.scheduler_config
+    return {
+        "platform": type(current_platform).__name__,
+        "runner_type": config.model_config.runner_type,
+        "pooling": config.model_config.pooler_config.seq_pooling_type,
+        "dtype": str(config.model_config.dtype),
+        "max_model_len": config.model_config.max_model_len,
+        "max_num_seqs": scheduler.max_num_seqs,
+        "max_num_batched_tokens": scheduler.max_num_batched_tokens,
+        "chunked_prefill": scheduler.enable_chunked_prefill,
+        "async_scheduling": scheduler.async_scheduling,
+        "prefix_caching": config.cache_config.enable_prefix_caching,
+        "worker_cls": config.parallel_config.worker_cls,
+        "shutdown_timeout": config.shutdown_timeout,
+    }
+
+for flags in sys.argv[1:]:
+    try:
+        result = configure(json.loads(flags))
+    except Exception as error:
+        result = {"error": f"{type(error).__name__}: {error}"}
+    print("RESULT", json.dumps(result), flush=True)
+"""
+
+
+def write_checkpoint(folder, config: dict) -> str:
+    """Configuration files only: vLLM reads no weights before the worker runs."""
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    return str(folder)
+
+
+def write_sentence_encoder(folder, config: dict) -> str:
+    """The files by which sentence-transformers says "take the CLS row, then normalise", as BGE does."""
+    write_checkpoint(folder, config)
+    (folder / "1_Pooling").mkdir()
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 512}))
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_cls_token": True}))
+    kinds = {"": "Transformer", "1_Pooling": "Pooling", "2_Normalize": "Normalize"}
+    modules = [
+        {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for i, (path, kind) in enumerate(kinds.items())
+    ]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    return str(folder)
+
+
+CASES = {
+    "guide": ["BERT", "--tensor-parallel-size", "1", "--max-model-len", "384"],
+    "user": ["BERT", "--max-num-seqs", "5", "--max-num-batched-tokens", "600", "--shutdown-timeout", "3"],
+    "chunked": ["BERT", "--enable-chunked-prefill", "--enable-prefix-caching", "--async-scheduling"],
+    "too long": ["BERT", "--max-model-len", "513"],
+    "tensor parallel": ["BERT", "--tensor-parallel-size", "2"],
+    "pipeline parallel": ["BERT", "--pipeline-parallel-size", "3"],
+    "lora": ["BERT", "--enable-lora"],
+    "prompt embeds": ["BERT", "--enable-prompt-embeds"],
+    "quantization": ["BERT", "--quantization", "fp8"],
+    "option": ["BERT", "--additional-config", '{"tt": {"max_device_batch": 0}}'],
+    "generate": ["LLAMA"],
+    "architecture": ["ROBERTA", "--runner", "pooling"],
+}
+
+
+@pytest.fixture(scope="module")
+def configured(vllm_environment, tmp_path_factory) -> dict[str, dict]:
+    """What vLLM's own command line makes of every case, in one process with the plugin."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    paths = {
+        "BERT": write_sentence_encoder(folder / "bert", BERT),
+        "LLAMA": write_checkpoint(folder / "llama", LLAMA),
+        "ROBERTA": write_checkpoint(folder / "roberta", ROBERTA),
+    }
+    flags = [json.dumps(["--skip-tokenizer-init", "--model", paths[name], *rest]) for name, *rest in CASES.values()]
+    run = subprocess.run(
+        [sys.executable, "-c", CONFIGURE, *flags], env=vllm_environment, capture_output=True, text=True, timeout=600
+    )
+    results = [line.removeprefix("RESULT ") for line in run.stdout.splitlines() if line.startswith("RESULT ")]
+    assert len(results) == len(CASES), run.stdout[-2000:] + run.stderr[-4000:]
+    return dict(zip(CASES, map(json.loads, results), strict=True))
+
+
+def test_guides_command_needs_no_further_flag(configured):
+    assert configured["guide"] == {
+        "platform": "TTPoolingPlatform",
+        "runner_type": "pooling",
+        "pooling": "CLS",
+        "dtype": "torch.float32",
+        "max_model_len": 384,
+        "max_num_seqs": 64,
+        "max_num_batched_tokens": 64 * 384,
+        "chunked_prefill": False,
+        "async_scheduling": False,
+        "prefix_caching": False,
+        "worker_cls": f"{vllm_plugin.__name__}.worker.TTPoolingWorker",
+        "shutdown_timeout": 20,
+    }
+
+
+def test_users_values_are_kept_but_the_token_budget(configured):
+    config = configured["user"]
+    assert (config["max_num_seqs"], config["shutdown_timeout"]) == (5, 3)
+    assert config["max_num_batched_tokens"] == 5 * 512
+
+
+def test_splitting_of_requests_is_turned_off(configured):
+    config = configured["chunked"]
+    assert not (config["chunked_prefill"] or config["prefix_caching"] or config["async_scheduling"])
+
+
+@pytest.mark.parametrize(
+    "case, said",
+    [
+        ("too long", ["513", "512"]),
+        ("tensor parallel", ["tensor_parallel_size is 2", "1 only"]),
+        ("pipeline parallel", ["Pipeline parallelism is not supported"]),
+        ("lora", ["lora_config is LoRAConfig", "None only"]),
+        ("prompt embeds", ["enable_prompt_embeds is True", "False only"]),
+        ("quantization", ["quantization is fp8", "None only"]),
+        ("option", ["max_device_batch", "is 0", "at least 1"]),
+        ("generate", ["llama", "'generate'", "'pooling' only"]),
+        ("architecture", ["RobertaModel", "BertModel"]),
+    ],
+)
+def test_refused_before_any_device_work(configured, case, said):
+    error = configured[case].get("error", "no error")
+    assert all(word in error for word in said), error
+
+
+def test_modelless_configuration_is_left_alone():
+    TTPoolingPlatform.check_and_update_config(SimpleNamespace(model_config=None))
+
+
+# --- one active platform ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def installed(monkeypatch, tmp_path, entry_point_folder, write_distribution):
+    """Our plugin is installed; call the result to install another distribution whose platform is active too."""
+    monkeypatch.delenv("VLLM_PLUGINS", raising=False)
+    monkeypatch.syspath_prepend(str(entry_point_folder))
+
+    def install(name: str, module: str) -> None:
+        write_distribution(tmp_path, f"dist_of_{module}", {"vllm.platform_plugins": f"{name} = {module}:plugin"})
+        (tmp_path / f"{module}.py").write_text("def plugin():\n    return 'another.Platform'\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
+
+    return install
+
+
+def test_alone_ours_is_active(installed):
+    assert platforms.resolve_current_platform_cls_qualname() == OURS
+
+
+@pytest.mark.parametrize("name, module", [("tt", "vllm_tt_plugin"), ("tt", "tt_vllm_plugin"), ("x", "tenstorrent_v1")])
+def test_steps_back_for_another_tt_plugin(installed, name, module):
+    installed(name, module)
+    assert platforms.resolve_current_platform_cls_qualname() == "another.Platform"
+
+
+def test_stays_when_the_other_is_not_allowed_to_load(installed, monkeypatch):
+    installed("tt", "vllm_tt_plugin_2")
+    monkeypatch.setenv("VLLM_PLUGINS", "tt_bge")
+    assert platforms.resolve_current_platform_cls_qualname() == OURS
+
+
+def test_a_foreign_platform_is_no_tt_plugin(installed):
+    installed("attention_accelerator", "attn_platform")  # holds "tt", is not Tenstorrent's
+    assert vllm_plugin.platform_plugin() == OURS
+
+
+def test_platform_class_path_resolves():
+    from vllm.utils.import_utils import resolve_obj_by_qualname
+
+    assert resolve_obj_by_qualname(vllm_plugin.PLATFORM_CLASS) is TTPoolingPlatform
+
+
+def test_importing_the_plugin_imports_nothing_heavy():
+    code = f"import sys, {vllm_plugin.__name__}; print({{'torch', 'vllm', 'ttnn'}} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"
+
+
+def test_register_models_twice_names_both_architectures():
+    from vllm import ModelRegistry
+
+    vllm_plugin.register_models()
+    first = dict(ModelRegistry.models)
+    vllm_plugin.register_models()
+    for architecture in ("TTBertModel", "BGEForEmbedding"):
+        model = ModelRegistry.models[architecture]
+        assert model is first[architecture]
+        assert f"{model.module_name}:{model.class_name}" == vllm_plugin.MODEL_CLASS
+
+
+# --- requests --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def vocabulary(monkeypatch):
+    monkeypatch.setattr(TTPoolingPlatform, "_vocab_size", 100)
+
+
+def test_valid_token_ids_pass(vocabulary):
+    TTPoolingPlatform.validate_request({"type": "token", "prompt_token_ids": [0, 50, 99]}, None)
+
+
+def test_no_token_ids_are_refused(vocabulary):
+    with pytest.raises(VLLMValidationError, match="no tokens"):
+        TTPoolingPlatform.validate_request({"type": "token", "prompt_token_ids": []}, None)
+
+
+@pytest.mark.parametrize("bad", [-1, 100, 2**40, -(2**40)])
+def test_token_id_outside_the_vocabulary_is_refused(vocabulary, bad):
+    with pytest.raises(VLLMValidationError, match=f"token id {bad} .* 100 tokens"):
+        TTPoolingPlatform.validate_request({"type": "token", "prompt_token_ids": [1, bad, 2]}, None)
+
+
+def test_other_kinds_of_input_are_refused():
+    with pytest.raises(VLLMValidationError, match="'embeds'"):
+        TTPoolingPlatform.validate_request({"type": "embeds", "prompt_embeds": torch.zeros(2, 4)}, None)

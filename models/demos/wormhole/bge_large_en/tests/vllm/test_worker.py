@@ -1,0 +1,296 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""The worker against doubles of the device and of the model; the real ones run in test_server.py."""
+
+import os
+import sys
+from types import ModuleType, SimpleNamespace
+from unittest.mock import MagicMock
+
+import pytest
+import torch
+
+pytest.importorskip("vllm")
+
+from vllm.pooling_params import PoolingParams  # noqa: E402
+from vllm.v1.core.sched.output import NewRequestData, SchedulerOutput  # noqa: E402
+from vllm.v1.outputs import EMPTY_MODEL_RUNNER_OUTPUT  # noqa: E402
+
+from models.demos.wormhole.bge_large_en.vllm_plugin.worker import TTPoolingWorker  # noqa: E402
+
+HIDDEN = 8
+GENERATOR = "models.demos.wormhole.bge_large_en.demo.generator_vllm"
+FAKE_TTNN = """
+from fake_device_log import log
+log.append("import ttnn")
+def open_device(**arguments):
+    log.append(("open_device", arguments))
+    return "the device"
+def close_device(device):
+    log.append(("close_device", device))
+"""
+
+
+class ModelDouble:
+    """Row i holds the ids of prompt i over and over, so order and content show; `rows`, when set, is returned."""
+
+    def __init__(self, log: list, *, fails_in: str | None = None, **arguments):
+        self.log, self.fails_in, self.rows, self.normalize = log, fails_in, None, True
+        self._do("initialize", arguments)
+
+    def warm_up(self):
+        self._do("warm_up")
+
+    def close(self):
+        self._do("close")
+
+    def embed(self, prompts):
+        self._do("embed", prompts)
+        return torch.tensor([(ids * HIDDEN)[:HIDDEN] for ids in prompts]).float() if self.rows is None else self.rows
+
+    def _do(self, name, *details):
+        self.log.append((f"model.{name}", *details))
+        if name == self.fails_in:
+            raise MemoryError(name)
+
+
+@pytest.fixture
+def log() -> list:
+    return []
+
+
+@pytest.fixture
+def device(monkeypatch, tmp_path, log) -> SimpleNamespace:
+    """Stands in for ttnn (imported anew), the target's activation and the model; all write to `log`."""
+    state = SimpleNamespace(emulated=False, fails_in=None)
+    target = SimpleNamespace(emulated=False, describe=lambda: "a double of a Wormhole")
+
+    def activate():
+        log.append("activate")
+        target.emulated = state.emulated
+        return target
+
+    def initialize_vllm_model(**arguments):
+        return ModelDouble(log, fails_in=state.fails_in, **arguments)
+
+    (tmp_path / "ttnn.py").write_text(FAKE_TTNN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name, attributes in {
+        "fake_device_log": {"log": log},
+        "models.emulated_wormhole": {"activate": activate},
+        GENERATOR: {"BGEForEmbedding": SimpleNamespace(initialize_vllm_model=initialize_vllm_model)},
+        "ttnn": {},
+    }.items():
+        module = ModuleType(name)
+        vars(module).update(attributes)
+        monkeypatch.setitem(sys.modules, name, module)
+    del sys.modules["ttnn"]  # after setitem, so that the fixture's end restores what was there
+    return state
+
+
+@pytest.fixture
+def worker() -> TTPoolingWorker:
+    config = MagicMock()
+    config.additional_config = {"tt": {"max_device_batch": 4, "trace_region_size": 1000, "optimizations": "accuracy"}}
+    config.model_config.max_model_len = 128
+    config.parallel_config.assigned_physical_gpu_ids = None
+    return TTPoolingWorker(config, local_rank=0, rank=0, distributed_init_method="")
+
+
+@pytest.fixture
+def served(worker, log) -> TTPoolingWorker:
+    worker.model = ModelDouble(log)
+    return worker
+
+
+def request(req_id: str, ids: list[int] | None, computed: int = 0, **params) -> NewRequestData:
+    return NewRequestData(
+        req_id=req_id,
+        prompt_token_ids=ids,
+        mm_features=[],
+        sampling_params=None,
+        pooling_params=PoolingParams(task="embed", **params),
+        block_ids=([],),
+        num_computed_tokens=computed,
+        lora_request=None,
+    )
+
+
+def step(*requests: NewRequestData) -> SchedulerOutput:
+    output = SchedulerOutput.make_empty()
+    output.scheduled_new_reqs = list(requests)
+    output.num_scheduled_tokens = {r.req_id: len(r.prompt_token_ids or [0]) for r in requests}
+    output.total_num_scheduled_tokens = sum(output.num_scheduled_tokens.values())
+    return output
+
+
+# --- start and end ---------------------------------------------------------------------------------------------------
+
+
+def start(worker) -> None:
+    worker.init_device()
+    worker.load_model()
+    worker.compile_or_warm_up_model()
+
+
+def test_start_activates_the_target_before_ttnn_then_opens_loads_and_warms_up(worker, device, log):
+    start(worker)
+    names = [entry if isinstance(entry, str) else entry[0] for entry in log]
+    assert names == ["activate", "import ttnn", "open_device", "model.initialize", "model.warm_up"]
+    assert log[2][1] == {"device_id": 0, "l1_small_size": 0, "trace_region_size": 1000, "num_command_queues": 2}
+    assert log[3][1] == {
+        "hf_config": worker.model_config.hf_config,
+        "mesh_device": "the device",
+        "max_batch_size": 4,
+        "max_seq_len": 128,
+        "tt_data_parallel": 1,
+        "optimizations": "accuracy",
+        "vllm_config": worker.vllm_config,
+    }
+
+
+def test_warm_up_can_be_turned_off(worker, device, log):
+    worker.vllm_config.additional_config["tt"]["enable_model_warmup"] = False
+    start(worker)
+    assert ("model.warm_up",) not in log
+
+
+@pytest.mark.parametrize("emulated", [False, True])
+def test_assigned_devices_are_exported_for_real_cards_only(worker, device, monkeypatch, emulated):
+    monkeypatch.setenv("TT_VISIBLE_DEVICES", "as before")
+    device.emulated = emulated
+    worker.parallel_config.assigned_physical_gpu_ids = [2, 3]
+    worker.init_device()
+    assert os.environ["TT_VISIBLE_DEVICES"] == ("as before" if emulated else "2,3")
+
+
+def test_shutdown_closes_the_model_then_the_device_once(worker, device, log):
+    start(worker)
+    worker.check_health()
+    del log[:]
+    worker.shutdown()
+    worker.shutdown()
+    assert log == [("model.close",), ("close_device", "the device")]
+    with pytest.raises(RuntimeError, match="no model"):
+        worker.check_health()
+
+
+def test_shutdown_before_anything_was_opened(worker):
+    worker.shutdown()
+
+
+def test_device_is_closed_although_the_model_fails_to(worker, device, log):
+    device.fails_in = "close"
+    start(worker)
+    with pytest.raises(MemoryError):
+        worker.shutdown()
+    assert log[-1] == ("close_device", "the device")
+
+
+@pytest.mark.parametrize("stage", ["initialize", "warm_up"])
+def test_a_failed_start_closes_the_device(worker, device, log, stage):
+    device.fails_in = stage
+    with pytest.raises(MemoryError, match=stage):
+        start(worker)
+    assert log[-1] == ("close_device", "the device")
+
+
+# --- steps -----------------------------------------------------------------------------------------------------------
+
+
+def test_empty_step_asks_nothing_of_the_model(served, log):
+    del log[:]
+    assert served.execute_model(step()) is EMPTY_MODEL_RUNNER_OUTPUT
+    assert log == []
+
+
+def test_vectors_come_back_in_order_and_normalised(served, log):
+    prompts = {"b": [3, 4], "a": [1], "c": [5, 6, 7]}
+    output = served.execute_model(step(*(request(req_id, ids) for req_id, ids in prompts.items())))
+    assert log[-1] == ("model.embed", list(prompts.values()))
+    assert output.req_ids == ["b", "a", "c"] and output.req_id_to_index == {"b": 0, "a": 1, "c": 2}
+    for ids, vector in zip(prompts.values(), output.pooler_output, strict=True):
+        expected = torch.tensor((ids * HIDDEN)[:HIDDEN]).float()
+        torch.testing.assert_close(vector, expected / expected.norm())
+        assert vector.dtype == torch.float32 and vector.shape == (HIDDEN,)
+
+
+@pytest.mark.parametrize(
+    "use_activation, checkpoint_normalizes, norm",
+    [(None, True, 1.0), (None, False, 200**0.5), (True, False, 1.0), (False, True, 200**0.5)],
+)
+def test_normalisation_follows_the_request_then_the_checkpoint(served, use_activation, checkpoint_normalizes, norm):
+    served.model.normalize = checkpoint_normalizes
+    (vector,) = served.execute_model(step(request("a", [5], use_activation=use_activation))).pooler_output
+    assert vector.norm().item() == pytest.approx(norm, rel=1e-6)  # eight fives: sqrt(8 * 25)
+
+
+def test_dimensions_truncate_before_normalising(served):
+    batch = step(request("a", [1, 2], dimensions=2), request("b", [1, 2], dimensions=3, use_activation=False))
+    truncated, raw = served.execute_model(batch).pooler_output
+    torch.testing.assert_close(truncated, torch.tensor([1.0, 2.0]) / 5**0.5)
+    assert raw.tolist() == [1.0, 2.0, 1.0]
+
+
+@pytest.mark.parametrize("use_activation", [True, False])
+def test_vectors_outlive_the_models_buffer(served, use_activation):
+    served.model.rows = torch.ones(1, HIDDEN)
+    (vector,) = served.execute_model(step(request("a", [1], use_activation=use_activation))).pooler_output
+    before = vector.clone()
+    served.model.rows.zero_()
+    assert torch.equal(vector, before)
+
+
+def test_bits_do_not_depend_on_the_batch(served):
+    rows = torch.randn(64, 1024, generator=torch.Generator().manual_seed(7))
+    requests = [request(str(i), [1]) for i in range(64)]
+    served.model.rows = rows
+    together = served.execute_model(step(*requests)).pooler_output
+    for index in (0, 31, 63):
+        served.model.rows = rows[index : index + 1]
+        (alone,) = served.execute_model(step(requests[index])).pooler_output
+        assert torch.equal(alone, together[index])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 0.0])
+def test_useless_rows_raise_and_name_their_requests_only(served, value):
+    served.model.rows = torch.ones(3, HIDDEN)
+    served.model.rows[1] = value if value == 0.0 else torch.tensor([1.0] * (HIDDEN - 1) + [value])
+    with pytest.raises(RuntimeError) as error:
+        served.execute_model(step(request("good", [1]), request("bad", [2]), request("fine", [3])))
+    assert "'bad'" in str(error.value) and "good" not in str(error.value) and "fine" not in str(error.value)
+
+
+def test_a_failing_model_names_the_requests(served):
+    served.model.fails_in = "embed"
+    with pytest.raises(RuntimeError, match=r"embed.*\['first', 'second'\]") as error:
+        served.execute_model(step(request("first", [1]), request("second", [2])))
+    assert isinstance(error.value.__cause__, MemoryError)
+
+
+def test_model_of_the_wrong_shape_or_dtype_is_our_own_bug(served):
+    for rows in (torch.ones(2, HIDDEN), torch.ones(1, HIDDEN, dtype=torch.bfloat16), torch.ones(HIDDEN)):
+        served.model.rows = rows
+        with pytest.raises(AssertionError):
+            served.execute_model(step(request("a", [1])))
+
+
+def test_split_or_resumed_requests_are_refused(served):
+    split = step(request("part", [1, 2, 3]))
+    split.num_scheduled_tokens["part"] = 2
+    resumed = step()
+    resumed.scheduled_cached_reqs.req_ids.append("again")
+    cached = step(request("prefix", [1, 2], computed=1))
+    for output, name in ((split, "part"), (resumed, "again"), (cached, "prefix"), (step(request("e", None)), "e")):
+        with pytest.raises(RuntimeError, match=f"'{name}'.*whole requests"):
+            served.execute_model(output)
+
+
+def test_what_vllm_asks_of_a_worker_without_a_cache(worker):
+    assert worker.get_supported_tasks() == ("embed",)
+    assert worker.get_kv_cache_spec() == {} and worker.determine_available_memory() == 0
+    assert worker.get_supported_kv_cache_layouts()
+    worker.initialize_from_config(None)
+    worker.execute_dummy_batch()

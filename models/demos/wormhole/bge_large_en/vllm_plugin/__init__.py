@@ -1,0 +1,64 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""vLLM plugin that serves BERT encoders (BGE, MiniLM) on Wormhole, or on the emulated Wormhole without a card.
+
+Entry points (see setup.py): `platform_plugin` in the group vllm.platform_plugins, `register_models` in
+vllm.general_plugins.
+
+vLLM calls both while it is itself being imported, so this module imports nothing but the standard library.
+"""
+
+import re
+
+PLATFORM_CLASS = f"{__name__}.platform.TTPoolingPlatform"
+MODEL_CLASS = "models.demos.wormhole.bge_large_en.demo.generator_vllm:BGEForEmbedding"
+# "TTBertModel" is the name that Tenstorrent's vLLM plugins look up for "BertModel"; the other is the guide's own.
+ARCHITECTURES = ("TTBertModel", "BGEForEmbedding")
+PLATFORM_GROUP = "vllm.platform_plugins"
+
+
+def platform_plugin() -> str | None:
+    """Dotted path of the platform class, or None when another Tenstorrent platform plugin will be loaded.
+
+    vLLM refuses to start with two active platform plugins, so this one steps back.
+    """
+    others = _other_tt_plugins()
+    if others:
+        from vllm.logger import init_logger
+
+        init_logger("vllm.tt_pooling").info("Leaving the platform to the installed plugin(s): %s", ", ".join(others))
+        return None
+    return PLATFORM_CLASS
+
+
+def register_models() -> None:
+    """Register the architectures with vLLM as import strings; safe to call any number of times in a process."""
+    from vllm import ModelRegistry
+
+    known = ModelRegistry.get_supported_archs()
+    for architecture in ARCHITECTURES:
+        if architecture not in known:
+            ModelRegistry.register_model(architecture, MODEL_CLASS)
+
+
+def _other_tt_plugins() -> list[str]:
+    """'name = value' of the Tenstorrent platform plugins, other than this one, that vLLM is allowed to load."""
+    from importlib.metadata import entry_points
+
+    from vllm import envs
+
+    allowed = envs.VLLM_PLUGINS
+    found = []
+    for entry in entry_points(group=PLATFORM_GROUP):
+        ours = entry.value.partition(":")[0] == __name__
+        loaded = allowed is None or entry.name in allowed
+        if loaded and not ours and _names_tenstorrent(f"{entry.name} {entry.value}"):
+            found.append(f"{entry.name} = {entry.value}")
+    return found
+
+
+def _names_tenstorrent(text: str) -> bool:
+    # Known ones: "tt = vllm_tt_plugin.entrypoints:platform_plugin" and "tt = tt_vllm_plugin:register".
+    return not {"tt", "tenstorrent"}.isdisjoint(re.split(r"[^a-z0-9]+", text.lower()))

@@ -1,0 +1,71 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""From a scheduler step to token ids, and from pooled rows to what vLLM returns. No ttnn here."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from vllm.v1.outputs import ModelRunnerOutput
+
+if TYPE_CHECKING:
+    from vllm.pooling_params import PoolingParams
+    from vllm.v1.core.sched.output import NewRequestData, SchedulerOutput
+
+
+def whole_requests(scheduler_output: "SchedulerOutput") -> list["NewRequestData"]:
+    """The requests of a step, each with all of its tokens.
+
+    Raises RuntimeError when the scheduler split or resumed one: a part of a text has no embedding.
+    """
+    resumed = scheduler_output.scheduled_cached_reqs.req_ids
+    if resumed:
+        raise RuntimeError(f"requests {list(resumed)} were resumed; an encoder needs whole requests in one step")
+    requests = list(scheduler_output.scheduled_new_reqs)
+    for request in requests:
+        tokens = len(request.prompt_token_ids or ())
+        scheduled = scheduler_output.num_scheduled_tokens[request.req_id]
+        if scheduled != tokens or request.num_computed_tokens:
+            raise RuntimeError(
+                f"request {request.req_id!r}: {scheduled} of {tokens} tokens scheduled, "
+                f"{request.num_computed_tokens} computed before; an encoder needs whole requests in one step"
+            )
+    return requests
+
+
+def to_runner_output(requests: list["NewRequestData"], rows: torch.Tensor, *, normalize: bool) -> ModelRunnerOutput:
+    """vLLM's answer for one step.
+
+    rows: float32 (N, hidden), pooled and not normalised, in the order of `requests`.
+    normalize: what to do for a request that does not say (`use_activation` None).
+    Raises RuntimeError naming the requests whose row is not finite or is zero.
+    """
+    assert rows.dtype == torch.float32 and rows.ndim == 2 and len(rows) == len(requests), (rows.dtype, rows.shape)
+    req_ids = [request.req_id for request in requests]
+    _check_rows(req_ids, rows)
+    vectors = [_finish(row, request.pooling_params, normalize) for row, request in zip(rows, requests, strict=True)]
+    return ModelRunnerOutput(
+        req_ids=req_ids,
+        req_id_to_index={req_id: index for index, req_id in enumerate(req_ids)},
+        pooler_output=vectors,
+    )
+
+
+def _check_rows(req_ids: list[str], rows: torch.Tensor) -> None:
+    # A zero row has no direction, so it is as useless to a client as NaN, and harder to notice.
+    good = torch.isfinite(rows).all(dim=1) & rows.any(dim=1)
+    if not good.all():
+        bad = [req_id for req_id, ok in zip(req_ids, good.tolist(), strict=True) if not ok]
+        raise RuntimeError(f"the model returned NaN, Inf or all-zero embeddings for requests {bad}")
+
+
+def _finish(row: torch.Tensor, params: "PoolingParams", normalize: bool) -> torch.Tensor:
+    """One request's vector: truncated to `dimensions`, then normalised, since a truncated unit vector is not unit.
+
+    Works on one row at a time, so that the bits do not depend on the batch; never aliases `row`, which the model may
+    reuse while vLLM's output thread still serialises.
+    """
+    vector = row[: params.dimensions] if params.dimensions is not None else row
+    activation = normalize if params.use_activation is None else params.use_activation
+    return torch.nn.functional.normalize(vector, dim=-1) if activation else vector.clone()
