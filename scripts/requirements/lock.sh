@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+#
+# Pins environment.in afresh: writes environment.txt and torch.txt (CPython 3.10 and 3.12, x86-64 Linux).
+# Needs an environment made by scripts/setup_env.sh, whose uv and whose vLLM wheel it reads.
+# Pins that still satisfy everything are kept; delete a line of the .txt files to have it resolved anew.
+set -euo pipefail
+
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+venv=$here/../../.venv
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# Under a name that fits both Pythons: the wheel holds no compiled code.
+for wheel in "$venv"/.setup/wheels/vllm-*.whl; do
+    name=${wheel##*/}
+    name=${name%%-cp3*}-py3-none-any.whl
+    cp "$wheel" "$work/$name"
+    echo "vllm @ file://$work/$name" >"$work/vllm.in"
+done
+
+cat >"$work/pyproject.toml" <<'TOML'
+[tool.uv]
+environments = [
+    "sys_platform == 'linux' and platform_machine == 'x86_64' and implementation_name == 'cpython' and python_version == '3.10'",
+    "sys_platform == 'linux' and platform_machine == 'x86_64' and implementation_name == 'cpython' and python_version == '3.12'",
+]
+TOML
+
+cd "$work"
+cat "$here"/environment.txt "$here"/torch.txt >pins.txt 2>/dev/null || true
+# vLLM asks for an opencv that needs numpy 2, ttnn for numpy below 2: vLLM's image code is not used here.
+echo "opencv-python-headless==4.11.0.86" >override.txt
+"$venv/bin/python" -m uv pip compile -q --universal --python-version 3.10 --override override.txt \
+    --no-emit-package vllm --no-annotate --no-header "$here/environment.in" vllm.in -o pins.txt
+
+# Every line carries the two supported environments as markers: keep only what tells them apart.
+sed -E -i \
+    -e "s/ ; \(python_full_version < '3\.11' or python_full_version == '3\.12\.\*'\) and .*//" \
+    -e "s/ ; python_full_version < '3\.11' and .*/ ; python_version < \"3.11\"/" \
+    -e "s/ ; python_full_version == '3\.12\.\*' and .*/ ; python_version >= \"3.11\"/" pins.txt
+cuda='^(torch|triton|cuda-|nvidia-)'
+{
+    echo "# Written by lock.sh: torch and the CUDA libraries it is linked with (left out when BGE_TORCH is set)."
+    grep -E "$cuda" pins.txt
+} >"$here/torch.txt"
+{
+    echo "# Written by lock.sh from environment.in: everything but torch and vLLM."
+    grep -vE "$cuda" pins.txt
+} >"$here/environment.txt"

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+#
+# scripts/serve.sh [MODEL] [vLLM options...]: prepares .venv and serves embeddings on http://127.0.0.1:8000.
+# MODEL is a local folder or a name on the Hugging Face hub; without it BAAI/bge-large-en-v1.5, or, where that
+# cannot be had, the all-MiniLM-L6-v2 weights of the package registry. The options given win over the ones set here.
+set -euo pipefail
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+"$root/scripts/setup_env.sh"
+python=$root/.venv/bin/python
+# A folder called models or vllm in the current directory must not be imported in place of ours.
+export PYTHONSAFEPATH=1
+
+model=()
+if [ $# -gt 0 ] && [ "${1#-}" = "$1" ]; then
+    model=("$1")
+    shift
+fi
+
+host=127.0.0.1
+port=8000
+option=
+for word in "$@"; do
+    case $word in
+        --model | --model=*) echo "serve: give the model as the first argument, not with '$word'" >&2 && exit 2 ;;
+        --host=*) host=${word#*=} ;;
+        --port=*) port=${word#*=} ;;
+    esac
+    case $option in
+        --host) host=$word ;;
+        --port) port=$word ;;
+    esac
+    option=$word
+done
+
+# Three lines: the folder or name to load, the name to serve it under, where its weights come from.
+choice=$("$python" -m models.demos.wormhole.bge_large_en.demo.checkpoints "${model[@]}")
+mapfile -t choice <<<"$choice"
+checkpoint=${choice[0]} served_name=${choice[1]} weights=${choice[2]}
+target=$("$python" -m models.emulated_wormhole --target)
+
+export VLLM_NO_USAGE_STATS=${VLLM_NO_USAGE_STATS-1} DO_NOT_TRACK=${DO_NOT_TRACK-1}
+if [ -d "$checkpoint" ]; then
+    export HF_HUB_OFFLINE=${HF_HUB_OFFLINE-1}
+fi
+
+cat <<BANNER
+model    $served_name
+weights  $weights
+target   $target
+address  http://$host:$port/v1/embeddings (ready when http://$host:$port/health answers)
+BANNER
+
+# The shutdown timeout lets the workers close the device; vLLM kills them at once by default.
+exec "$python" -m vllm.entrypoints.openai.api_server --model "$checkpoint" --served-model-name "$served_name" \
+    --host 127.0.0.1 --port 8000 --shutdown-timeout 20 "$@"
