@@ -23,7 +23,7 @@ ARCHITECTURES = ("BGEForEmbedding", "TTBertModel")
 OPTIMIZATIONS = {
     None: None,
     "performance": None,
-    "accuracy": Precision(weights=ttnn.bfloat16, fidelity=ttnn.MathFidelity.HiFi4),
+    "accuracy": Precision(weights=ttnn.bfloat16, fidelity=ttnn.MathFidelity.HiFi4),  # fits L1 at 512 tokens of H 1024
 }
 
 
@@ -46,8 +46,8 @@ class BGEForEmbedding:
         model_location_generator=None,
         max_batch_size: int = 8,
         max_seq_len: int = DEFAULT_MAX_LENGTH,
-        act_dtype=ttnn.bfloat16,
-        weight_dtype=ttnn.bfloat8_b,
+        act_dtype=None,
+        weight_dtype=None,
         model_name: str = DEFAULT_MODEL,
         *,
         precision: Precision | None = None,
@@ -58,7 +58,8 @@ class BGEForEmbedding:
         """device: an open ttnn device or mesh. model_location_generator: function from a name to a folder or name.
 
         max_batch_size: rows of one device step per chip, at most 8; forward() takes any number. max_seq_len: tokens.
-        act_dtype, weight_dtype: ttnn dtypes of activations and weights. model_name: local folder or hub name.
+        act_dtype, weight_dtype: ttnn dtypes of activations and weights; None for what Precision.default takes for the dims.
+        model_name: local folder or hub name.
         precision: every dtype and the fidelity one by one, in place of the two. hf_config: when given, must have the
         checkpoint's dims. vllm_config, prefix: taken for vLLM's interface check and not used.
 
@@ -79,7 +80,7 @@ class BGEForEmbedding:
             found.dims,
             Weights.from_folder(found.folder),
             found.pooling,
-            precision or Precision.of(act_dtype, weight_dtype),
+            precision or _precision(found.dims, act_dtype, weight_dtype),
             max_batch_size,
             max_seq_len,
         )
@@ -173,6 +174,12 @@ class BGEForEmbedding:
         if bad:
             raise RuntimeError(f"the device returned NaN or Inf for rows {bad} of {len(rows)}")
         return pooled
+
+
+def _precision(dims: BertDims, act_dtype, weight_dtype) -> Precision:
+    if act_dtype is None and weight_dtype is None:
+        return Precision.default(dims)
+    return Precision.of(act_dtype or ttnn.bfloat16, weight_dtype or ttnn.bfloat8_b)
 
 
 def register_model() -> None:

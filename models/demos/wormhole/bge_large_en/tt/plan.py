@@ -11,7 +11,7 @@ row's bits do not depend on the batch it is in.
 All sizes in tiles of 32x32 unless said otherwise; S sequence length, H hidden size, nh heads, d head size, gx columns.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ttnn
 
@@ -48,6 +48,14 @@ class Precision:
         if weights == ttnn.bfloat16 and activations == ttnn.bfloat16:
             return cls(weights, *[activations] * 4, ttnn.MathFidelity.HiFi4, True)
         return cls(weights=weights, activations=activations)
+
+    @classmethod
+    def default(cls, dims: BertDims) -> "Precision":
+        """All bf16 up to a hidden size of 512, where programs are so small that block floats save little time.
+
+        Measured there on 100 sentences (MiniLM, worst cosine): 0.9985 with block floats, 0.9999 without.
+        """
+        return cls.of(ttnn.bfloat16, ttnn.bfloat16) if dims.hidden_size <= 512 else cls()
 
 
 def grid_columns(dims: BertDims, max_columns: int) -> int:
@@ -113,9 +121,10 @@ def plan_shape(
 ) -> ShapePlan:
     """The plan for `batch` rows (one per core row) of `sequence` tokens on a core grid (columns, rows).
 
+    Scores that do not fit L1 in the precision's dtype become bfloat8_b, as the plan's precision then says.
     ValueError, which names value and limit, for a shape that has no plan.
     """
-    precision = precision or Precision()
+    precision = precision or Precision.default(dims)
     columns, rows = grid
     if not 1 <= batch <= rows:
         raise ValueError(
@@ -135,7 +144,6 @@ def plan_shape(
     hidden_bytes = s * h // gx * TILE_BYTES[act]
 
     qkv_bytes = s * 3 * h // gx * TILE_BYTES[precision.qkv]
-    scores_bytes = heads * s * s * TILE_BYTES[precision.scores]
     intermediate_bytes = s * ffn // gx * TILE_BYTES[precision.intermediate]
 
     def check(stage: str, needed: int) -> None:
@@ -147,7 +155,11 @@ def plan_shape(
 
     # The head split leaves a hole of the size of QKV above its outputs, too small for the scores.
     softmax_buffers = s * (2 * TILE_BYTES[ttnn.float32] + TILE_BYTES[ttnn.bfloat16]) + 3 * TILE_BYTES[ttnn.float32]
-    check("attention", hidden_bytes + 2 * qkv_bytes + scores_bytes + softmax_buffers)
+    around_scores = hidden_bytes + 2 * qkv_bytes + softmax_buffers
+    if around_scores + heads * s * s * TILE_BYTES[precision.scores] > L1_BYTES:
+        # The one tensor that grows with S squared; a text's bucket, so also this, depends on its own length only.
+        precision = replace(precision, scores=ttnn.bfloat8_b)
+    check("attention", around_scores + heads * s * s * TILE_BYTES[precision.scores])
 
     def block(width_tiles: int) -> ttnn.MemoryConfig:
         return ttnn.create_sharded_memory_config(
