@@ -7,6 +7,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from models.demos.wormhole.bge_large_en.tt.dims import TILE
+
 SEQUENCES = (32, 64, 128, 256, 384, 512)
 
 
@@ -33,9 +35,9 @@ class Step:
 
 
 def default_buckets(max_length: int, max_batch: int) -> Buckets:
-    """Sequence lengths up to the first that holds max_length tokens; batches 1, for a lone text, and max_batch."""
-    longest = next((s for s in SEQUENCES if s >= max_length), SEQUENCES[-1])
-    return Buckets(tuple(s for s in SEQUENCES if s <= longest), tuple(sorted({1, max_batch})))
+    """Sequence lengths up to max_length rounded up to a tile; batches 1, for a lone text, and max_batch."""
+    longest = -(-max_length // TILE) * TILE
+    return Buckets((*(s for s in SEQUENCES if s < longest), longest), tuple(sorted({1, max_batch})))
 
 
 def plan_steps(lengths: Sequence[int], buckets: Buckets) -> list[Step]:

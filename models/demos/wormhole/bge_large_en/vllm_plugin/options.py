@@ -12,15 +12,15 @@ from dataclasses import dataclass, fields
 class PoolingOptions:
     """Options of the TT pooling platform.
 
-    trace_region_size: bytes of device DRAM kept for captured traces. 50,000,000 is what tt-metal's demos reserve on
-        one chip, twice the 23,887,872 of its single-trace BGE test: here every served shape keeps a trace.
+    trace_region_size: bytes of device DRAM kept for captured traces. tt-metal's BGE test reserves 23,887,872 for its
+        one trace; here each of up to twelve shapes (six lengths, two batches) keeps one: 2 % of the card's 12 GiB.
     l1_small_size: bytes per core taken from L1 for sliding-window ops; an encoder has none, so ttnn's default of 0.
     optimizations: "performance" or "accuracy", passed to the model.
     max_device_batch: rows of one device step; the model splits a larger batch. 8 is tt-metal's BGE batch.
     enable_model_warmup: compile every served shape at start-up; without it the first requests pay for compilation.
     """
 
-    trace_region_size: int = 50_000_000
+    trace_region_size: int = 12 * 23_887_872
     l1_small_size: int = 0
     optimizations: str = "performance"
     max_device_batch: int = 8

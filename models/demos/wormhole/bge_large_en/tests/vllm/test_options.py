@@ -10,7 +10,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOption
 @pytest.mark.parametrize("additional_config", [None, {}, {"tt": {}}, {"another_plugin": {"max_device_batch": 0}}])
 def test_defaults(additional_config):
     assert PoolingOptions.from_config(additional_config) == PoolingOptions(
-        trace_region_size=50_000_000,
+        trace_region_size=286_654_464,
         l1_small_size=0,
         optimizations="performance",
         max_device_batch=8,

@@ -92,7 +92,7 @@ CASES = {
     "pipeline parallel": ["BERT", "--pipeline-parallel-size", "3"],
     "lora": ["BERT", "--enable-lora"],
     "prompt embeds": ["BERT", "--enable-prompt-embeds"],
-    "quantization": ["BERT", "--quantization", "fp8"],
+    "quantization": ["BERT", "--quantization", "fp8", "--dtype", "bfloat16"],
     "option": ["BERT", "--additional-config", '{"tt": {"max_device_batch": 0}}'],
     "generate": ["LLAMA"],
     "architecture": ["ROBERTA", "--runner", "pooling"],
@@ -212,9 +212,10 @@ def test_platform_class_path_resolves():
     assert resolve_obj_by_qualname(vllm_plugin.PLATFORM_CLASS) is TTPoolingPlatform
 
 
-def test_importing_the_plugin_imports_nothing_heavy():
+def test_importing_the_plugin_imports_nothing_heavy(vllm_environment):
     code = f"import sys, {vllm_plugin.__name__}; print({{'torch', 'vllm', 'ttnn'}} & set(sys.modules))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, env=vllm_environment, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "set()"
 
 
