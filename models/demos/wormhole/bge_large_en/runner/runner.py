@@ -69,7 +69,7 @@ class EncoderRunner:
         for batch, sequence in self.buckets.shapes:
             self._allocate(batch, sequence)
         for batch, sequence in self.buckets.shapes:
-            self._step(batch, sequence)
+            self._allocate(batch, sequence).compile(trace=self._traced)
             logger.info(f"warm: batch {batch}, {sequence} tokens")
 
     def close(self) -> None:
@@ -86,8 +86,8 @@ class EncoderRunner:
 
     def _step(self, batch: int, sequence: int) -> ShapeStep:
         step = self._allocate(batch, sequence)
-        if not step.compiled:
-            step.compile(trace=self._traced)
+        if self._traced and not step.compiled:  # a direct step compiles as it runs
+            step.compile(trace=True)
         return step
 
 

@@ -58,6 +58,8 @@ class ShapeStep:
 
     def compile(self, trace: bool) -> None:
         """Run once, which compiles every program, and with `trace` record the forward for replay."""
+        if self.compiled:
+            return
         self.run([])
         self.compiled = True
         if trace:
