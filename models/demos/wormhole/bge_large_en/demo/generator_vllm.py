@@ -16,10 +16,10 @@ from models.demos.wormhole.bge_large_en.tt import checkpoint
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 from models.demos.wormhole.bge_large_en.tt.plan import Precision
 from models.demos.wormhole.bge_large_en.tt.weights import Weights
+from models.demos.wormhole.bge_large_en.vllm_plugin import register_models
 
 DEFAULT_MODEL = "BAAI/bge-large-en-v1.5"
 DEFAULT_MAX_LENGTH = 384
-ARCHITECTURES = ("BGEForEmbedding", "TTBertModel")
 OPTIMIZATIONS = {
     None: None,
     "performance": None,
@@ -57,7 +57,7 @@ class BGEForEmbedding:
     ):
         """device: an open ttnn device or mesh. model_location_generator: function from a name to a folder or name.
 
-        max_batch_size: rows of one device step per chip, at most 8; forward() takes any number. max_seq_len: tokens.
+        max_batch_size: rows of one device step per chip, of which 8 are used at most; forward() takes any number. max_seq_len: tokens.
         act_dtype, weight_dtype: ttnn dtypes of activations and weights; None for what Precision.default takes for the dims.
         model_name: local folder or hub name.
         precision: every dtype and the fidelity one by one, in place of the two. hf_config: when given, must have the
@@ -184,8 +184,4 @@ def _precision(dims: BertDims, act_dtype, weight_dtype) -> Precision:
 
 def register_model() -> None:
     """Make vLLM's ModelRegistry know this class under both names that TT backends look up. Needs vllm."""
-    from vllm import ModelRegistry
-
-    for architecture in ARCHITECTURES:
-        if architecture not in ModelRegistry.get_supported_archs():
-            ModelRegistry.register_model(architecture, f"{__name__}:BGEForEmbedding")
+    register_models()

@@ -4,7 +4,6 @@
 
 """A BertModel's weights by their checkpoint names, each shape checked, nothing missing and nothing left over."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -68,7 +67,3 @@ class Weights:
     def left(self) -> list[str]:
         """Names not yet taken, sorted."""
         return sorted(self._state)
-
-    def missing(self, names: Iterable[str]) -> list[str]:
-        """Those of `names` that are not there."""
-        return [name for name in names if self._prefix + name not in self._state]
