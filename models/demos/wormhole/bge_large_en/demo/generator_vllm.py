@@ -11,20 +11,16 @@ import ttnn
 from loguru import logger
 
 from models.demos.wormhole.bge_large_en.runner.inputs import Row, rows_from_lists, rows_from_padded
-from models.demos.wormhole.bge_large_en.runner.runner import EncoderRunner
+from models.demos.wormhole.bge_large_en.runner.runner import EncoderRunner, core_grid
 from models.demos.wormhole.bge_large_en.tt import checkpoint
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims
-from models.demos.wormhole.bge_large_en.tt.plan import Precision
+from models.demos.wormhole.bge_large_en.tt.precision import Precision, profile_precision
 from models.demos.wormhole.bge_large_en.tt.weights import Weights
 from models.demos.wormhole.bge_large_en.vllm_plugin import register_models
 
 DEFAULT_MODEL = "BAAI/bge-large-en-v1.5"
 DEFAULT_MAX_LENGTH = 384
-OPTIMIZATIONS = {
-    None: None,
-    "performance": None,
-    "accuracy": Precision(weights=ttnn.bfloat16, fidelity=ttnn.MathFidelity.HiFi4),  # fits L1 at 512 tokens of H 1024
-}
+DEFAULT_PROFILE = "performance"
 
 
 class BGEForEmbedding:
@@ -50,6 +46,7 @@ class BGEForEmbedding:
         weight_dtype=None,
         model_name: str = DEFAULT_MODEL,
         *,
+        optimizations: str | None = None,
         precision: Precision | None = None,
         hf_config=None,
         vllm_config=None,
@@ -57,11 +54,11 @@ class BGEForEmbedding:
     ):
         """device: an open ttnn device or mesh. model_location_generator: function from a name to a folder or name.
 
-        max_batch_size: rows of one device step per chip, of which 8 are used at most; forward() takes any number. max_seq_len: tokens.
-        act_dtype, weight_dtype: ttnn dtypes of activations and weights; None for what Precision.default takes for the dims.
-        model_name: local folder or hub name.
-        precision: every dtype and the fidelity one by one, in place of the two. hf_config: when given, must have the
-        checkpoint's dims. vllm_config, prefix: taken for vLLM's interface check and not used.
+        max_batch_size: rows of one device step per chip, of which 8 are used at most; forward() takes any number.
+        max_seq_len: tokens. model_name: local folder or hub name.
+        optimizations: "performance" (the default) or "accuracy", see tt/precision.py; instead of it act_dtype and
+        weight_dtype, ttnn dtypes of activations and weights, or precision, every choice one by one. hf_config: when
+        given, must have the checkpoint's dims. vllm_config, prefix: taken for vLLM's interface check and not used.
 
         ValueError for a value out of range or a checkpoint that does not fit; FileNotFoundError when it can't be had.
         """
@@ -80,8 +77,8 @@ class BGEForEmbedding:
             found.dims,
             Weights.from_folder(found.folder),
             found.pooling,
-            precision or _precision(found.dims, act_dtype, weight_dtype),
-            max_batch_size,
+            precision or _precision(found.dims, optimizations, act_dtype, weight_dtype),
+            min(max_batch_size, core_grid(device)[1]),
             max_seq_len,
         )
         logger.info(f"{model_name}: {found.pooling} pooling, up to {max_seq_len} tokens, {max_batch_size} rows a step")
@@ -103,8 +100,6 @@ class BGEForEmbedding:
         tt_data_parallel: the chips of mesh_device each take max_batch_size / tt_data_parallel rows.
         optimizations: None, "performance" or "accuracy". ValueError for another.
         """
-        if optimizations not in OPTIMIZATIONS:
-            raise ValueError(f"optimizations is {optimizations!r}; allowed: {', '.join(filter(None, OPTIMIZATIONS))}")
         if tt_data_parallel < 1:
             raise ValueError(f"tt_data_parallel is {tt_data_parallel}; at least 1 is needed")
         name = vllm_config.model_config.model if vllm_config is not None else getattr(hf_config, "_name_or_path", "")
@@ -114,7 +109,7 @@ class BGEForEmbedding:
             max_batch_size=max(1, max_batch_size // tt_data_parallel),
             max_seq_len=max_seq_len or DEFAULT_MAX_LENGTH,
             model_name=name or DEFAULT_MODEL,
-            precision=OPTIMIZATIONS[optimizations],
+            optimizations=optimizations,
             hf_config=hf_config,
         )
 
@@ -176,10 +171,10 @@ class BGEForEmbedding:
         return pooled
 
 
-def _precision(dims: BertDims, act_dtype, weight_dtype) -> Precision:
-    if act_dtype is None and weight_dtype is None:
-        return Precision.default(dims)
-    return Precision.of(act_dtype or ttnn.bfloat16, weight_dtype or ttnn.bfloat8_b)
+def _precision(dims: BertDims, optimizations: str | None, act_dtype, weight_dtype) -> Precision:
+    if optimizations is not None or (act_dtype is None and weight_dtype is None):
+        return profile_precision(optimizations or DEFAULT_PROFILE, dims)
+    return Precision.of_dtypes(act_dtype or ttnn.bfloat16, weight_dtype or ttnn.bfloat8_b)
 
 
 def register_model() -> None:

@@ -16,14 +16,17 @@ from models.demos.wormhole.bge_large_en.runner.inputs import Row
 from models.demos.wormhole.bge_large_en.runner.shape_step import ShapeStep
 from models.demos.wormhole.bge_large_en.tt.bert import BertModel
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims
-from models.demos.wormhole.bge_large_en.tt.plan import Precision, plan_shape
+from models.demos.wormhole.bge_large_en.tt.plan import CHAIN, SDPA, plan_shape
+from models.demos.wormhole.bge_large_en.tt.pooling import POOLED_ROWS
+from models.demos.wormhole.bge_large_en.tt.precision import Precision
 from models.demos.wormhole.bge_large_en.tt.weights import Weights
 
 MAX_GRID = (8, 8)  # worker cores of a Wormhole that every card and dispatch mode has
 
 
 class EncoderRunner:
-    """device: ttnn device or mesh; weights: consumed; pooling: "cls" or "mean"; max_batch: rows of a step per chip.
+    """device: ttnn device or mesh; weights: consumed; pooling: "cls" or "mean"; max_batch: rows of a step per
+    chip; past the core rows, steps use SDPA.
 
     Every shape is planned here, so that one without a plan is refused (ValueError) before weights are loaded.
     """
@@ -40,17 +43,20 @@ class EncoderRunner:
     ):
         if not 1 <= max_length <= dims.max_position_embeddings:
             raise ValueError(f"max_seq_len is {max_length}; the checkpoint takes 1 to {dims.max_position_embeddings}")
-        size = device.compute_with_storage_grid_size()
-        grid = (min(size.x, MAX_GRID[0]), min(size.y, MAX_GRID[1]))
+        grid = core_grid(device)
         chips = device.get_num_devices()
         self.device, self.dims, self.pooling, self.max_length = device, dims, pooling, max_length
-        per_chip = default_buckets(max_length, min(max_batch, grid[1]))
+        per_chip = default_buckets(max_length, max_batch)
+        # One kind of attention for all batches: a text's bits must not depend on which of them it lands in.
+        attention = CHAIN if max_batch <= grid[1] else SDPA
         self._plans = {
-            (batch * chips, sequence): plan_shape(dims, batch, sequence, grid, precision)
+            (batch * chips, sequence): plan_shape(
+                dims, batch, sequence, grid, precision, attention, POOLED_ROWS[pooling]
+            )
             for batch, sequence in per_chip.shapes
         }
         self.buckets = Buckets(per_chip.sequences, tuple(batch * chips for batch in per_chip.batches))
-        self._model = BertModel(weights, dims, device, precision)
+        self._model = BertModel(weights, dims, device, precision, attention)
         self._steps: dict[tuple[int, int], ShapeStep] = {}
         self._traced, reason = can_trace(device)
         logger.info(f"encoder steps run {'as traces' if self._traced else 'directly'}: {reason}")
@@ -89,6 +95,12 @@ class EncoderRunner:
         if self._traced and not step.compiled:  # a direct step compiles as it runs
             step.compile(trace=True)
         return step
+
+
+def core_grid(device) -> tuple[int, int]:
+    """(columns, rows) of worker cores that a step uses."""
+    size = device.compute_with_storage_grid_size()
+    return min(size.x, MAX_GRID[0]), min(size.y, MAX_GRID[1])
 
 
 def can_trace(device) -> tuple[bool, str]:

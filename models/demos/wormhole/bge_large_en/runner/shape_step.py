@@ -21,14 +21,12 @@ MASKED = -1e5  # added to the scores of padding: its exp is 0 in every format, a
 class ShapeStep:
     """The device side of one shape. Rows are spread over the chips of the mesh, plan.batch to each.
 
-    The input tensors live as long as this does. A step writes ids and mask, and for mean pooling the tokens' weights;
-    positions only when a row brings its own, or the last step's did.
+    The input tensors live as long as this does. A step writes ids and mask; positions only when a row brings its own, or the last step's did.
     """
 
     def __init__(self, device, model: BertModel, dims: BertDims, pooling: str, plan: ShapePlan):
         self.device, self.model, self.plan = device, model, plan
         self.vocab_size = dims.vocab_size
-        self.mean = pooling == "mean"
         self.pool = POOLING[pooling]
         self.rows = plan.batch * device.get_num_devices()
         self._mapper = ttnn.ShardTensorToMesh(device, dim=0) if device.get_num_devices() > 1 else None
@@ -84,12 +82,12 @@ class ShapeStep:
     def _forward(self):
         inputs = self._inputs
         hidden = self.model(inputs["ids"], inputs["positions"], inputs["mask"], self.plan)
-        pooled = self.pool(hidden, inputs.get("weights"), self.plan)
+        pooled = self.pool(hidden, inputs["mask"], self.plan)
         ttnn.deallocate(hidden)
         return pooled
 
     def _stage(self, rows: Sequence[Row]) -> dict[str, ttnn.Tensor]:
-        """Host tensors of a step: ids (R, S) uint32, mask (R, 1, S/32, 32) bf16, weights (R, 1, 1, S) bf16 tiles."""
+        """Host tensors of a step: ids (R, S) uint32, mask (R, 1, S/32, 32) bf16."""
         sequence = self.plan.sequence
         ids = torch.zeros(self.rows, sequence, dtype=torch.int64)
         # Rows without a text keep one visible token, so that no softmax runs over nothing.
@@ -100,11 +98,7 @@ class ShapeStep:
             ids[i, : len(row)] = row.ids if row.types is None else row.ids + row.types * self.vocab_size
         visible = torch.arange(sequence)[None] < lengths
         mask = torch.where(visible, 0.0, MASKED).reshape(self.rows, 1, sequence // TILE, TILE)
-        host = {"ids": self._to_host(ids, ttnn.uint32), "mask": self._to_host(mask, ttnn.bfloat16)}
-        if self.mean:
-            weights = visible.float().reshape(self.rows, 1, 1, sequence)
-            host["weights"] = self._to_host(weights, ttnn.bfloat16, ttnn.TILE_LAYOUT)
-        return host
+        return {"ids": self._to_host(ids, ttnn.uint32), "mask": self._to_host(mask, ttnn.bfloat16)}
 
     def _positions(self, rows: Sequence[Row]) -> ttnn.Tensor:
         positions = torch.arange(self.plan.sequence).repeat(self.rows, 1)

@@ -4,9 +4,14 @@
 
 """BertModel in TTNN; classes and attributes mirror the names of a Hugging Face BertModel checkpoint.
 
-Shapes: B batch, S sequence length, H hidden size, nh heads, d head size, F intermediate size. Every activation is
-bfloat16 or bfloat8_b in L1, (B, 1, S, H) block sharded or (B, nh, S, d) height sharded, and never leaves L1 between
-the embeddings and the pooling. Eleven programs a layer; see ShapePlan for where and how.
+Shapes: B batch, S sequence length, H hidden size, nh heads, d head size, F intermediate size, R rows (tokens of a
+sentence that are computed: S, and in the last layer as few as pooling wants). A layer is eleven programs:
+
+    linear QKV (B, 1, S, 3H) -> create_qkv_heads (B, nh, S, d), K transposed -> matmul Q K^T (B, nh, R, S)
+    -> scale_mask_softmax_in_place -> matmul with V (B, nh, R, d) -> nlp_concat_heads (B, 1, R, H)
+    -> linear -> layer_norm with residual -> linear with GELU (B, 1, R, F) -> linear -> layer_norm with residual
+
+and no activation leaves L1 between the embeddings and the pooling. See tt/plan.py for where and how.
 """
 
 import math
@@ -15,8 +20,9 @@ import torch
 import ttnn
 
 from models.demos.wormhole.bge_large_en.tt.dims import TILE, BertDims
-from models.demos.wormhole.bge_large_en.tt.plan import Precision, ShapePlan
-from models.demos.wormhole.bge_large_en.tt.weights import Weights
+from models.demos.wormhole.bge_large_en.tt.plan import CHAIN, SDPA, RowsPlan, ShapePlan
+from models.demos.wormhole.bge_large_en.tt.precision import MatmulPrecision, Precision
+from models.demos.wormhole.bge_large_en.tt.weights import Weights, multiplied_weight
 
 
 def _to_device(tensor: torch.Tensor, device, dtype, layout=ttnn.TILE_LAYOUT):
@@ -26,23 +32,26 @@ def _to_device(tensor: torch.Tensor, device, dtype, layout=ttnn.TILE_LAYOUT):
 class Linear:
     """y = x W^T + b with W (out, in) as in the checkpoint; on the device W^T is (1, 1, in, out), b (1, 1, 1, out)."""
 
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor, device, dtype):
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor, device, dtype, precision: MatmulPrecision):
+        weight = multiplied_weight(weight, precision.fidelity)
         self.weight = _to_device(weight.T.contiguous()[None, None], device, dtype)
         self.bias = _to_device(bias[None, None, None], device, ttnn.bfloat16)
+        self.dtype = precision.dtype
 
     @classmethod
-    def take(cls, weights: Weights, out_size: int, in_size: int, device, dtype) -> "Linear":
-        return cls(weights.take("weight", (out_size, in_size)), weights.take("bias", (out_size,)), device, dtype)
+    def take(cls, weights: Weights, out_size: int, in_size: int, device, dtype, precision: MatmulPrecision) -> "Linear":
+        weight, bias = weights.take("weight", (out_size, in_size)), weights.take("bias", (out_size,))
+        return cls(weight, bias, device, dtype, precision)
 
-    def __call__(self, x, program_config, memory_config, dtype, plan: ShapePlan):
+    def __call__(self, x, program_config, memory_config, kernel, dtype=None):
         return ttnn.linear(
             x,
             self.weight,
             bias=self.bias,
             program_config=program_config,
             memory_config=memory_config,
-            dtype=dtype,
-            compute_kernel_config=plan.matmul_kernel,
+            dtype=dtype or self.dtype,
+            compute_kernel_config=kernel,
         )
 
 
@@ -62,15 +71,15 @@ class LayerNorm:
         )
         self.epsilon = dims.layer_norm_eps
 
-    def __call__(self, x, residual, plan: ShapePlan):
+    def __call__(self, x, residual, plan: ShapePlan, rows: RowsPlan):
         out = ttnn.layer_norm(
             x,
             epsilon=self.epsilon,
             weight=self.weight,
             bias=self.bias,
             residual_input_tensor=residual,
-            memory_config=plan.hidden,
-            program_config=plan.layer_norm,
+            memory_config=rows.hidden,
+            program_config=rows.layer_norm,
             compute_kernel_config=plan.exact_kernel,
         )
         ttnn.deallocate(residual)
@@ -96,29 +105,41 @@ class BertEmbeddings:
 
     def __call__(self, ids, positions, plan: ShapePlan):
         words = self._look_up(ids, self.word_embeddings, plan)
-        return self.LayerNorm(words, self._look_up(positions, self.position_embeddings, plan), plan)
+        return self.LayerNorm(words, self._look_up(positions, self.position_embeddings, plan), plan, plan.body)
 
     def _look_up(self, indices, table, plan: ShapePlan):
-        rows = ttnn.embedding(indices, table, layout=ttnn.TILE_LAYOUT, memory_config=plan.hidden)
+        rows = ttnn.embedding(indices, table, layout=ttnn.TILE_LAYOUT, memory_config=plan.body.hidden)
         return ttnn.reshape(rows, (plan.batch, 1, plan.sequence, rows.shape[-1]))
 
 
 class BertSelfAttention:
-    """(B, 1, S, H) -> (B, 1, S, H): QKV, split into heads, Q K^T, softmax with mask, times V, joined: six programs.
+    """(B, 1, S, H) -> (B, 1, R, H): QKV, split into heads, Q K^T, softmax with mask, times V, joined: six programs.
 
-    The fused QKV weight has its columns grouped per head (q | k | v), each d wide, as create_qkv_heads wants.
+    1 / sqrt(d) is folded into the query's weight and bias. The fused QKV weight has its columns grouped per head
+    (q | k | v), each d wide, as create_qkv_heads wants; for SDPA (all q | all k | all v), as nlp_create_qkv_heads does.
     """
 
-    def __init__(self, weights: Weights, dims: BertDims, device, precision: Precision):
+    def __init__(self, weights: Weights, dims: BertDims, device, precision: Precision, attention: str):
         self.heads, size = dims.num_attention_heads, dims.hidden_size
         parts = [weights.under(name) for name in ("query", "key", "value")]
-        weight = torch.stack([part.take("weight", (size, size)).reshape(self.heads, -1, size) for part in parts], dim=1)
-        bias = torch.stack([part.take("bias", (size,)).reshape(self.heads, -1) for part in parts], dim=1)
-        self.qkv = Linear(weight.reshape(3 * size, size), bias.reshape(3 * size), device, precision.weights)
-        self.scale = 1 / math.sqrt(dims.head_size)
+        scales = (1 / math.sqrt(dims.head_size), 1, 1)
+        weight = [part.take("weight", (size, size)) * scale for part, scale in zip(parts, scales)]
+        bias = [part.take("bias", (size,)) * scale for part, scale in zip(parts, scales)]
+        if attention == CHAIN:
+            weight = [w.reshape(self.heads, -1, size) for w in weight]
+            bias = [b.reshape(self.heads, -1) for b in bias]
+        weight, bias = (torch.stack(part, dim=1 if attention == CHAIN else 0) for part in (weight, bias))
+        self.qkv = Linear(
+            weight.reshape(3 * size, size), bias.reshape(3 * size), device, precision.weights, precision.qkv
+        )
+        self.attend = self.chain if attention == CHAIN else self.sdpa
 
-    def __call__(self, x, mask, plan: ShapePlan):
-        qkv = self.qkv(x, plan.qkv_matmul, plan.qkv, plan.precision.qkv, plan)
+    def __call__(self, x, mask, plan: ShapePlan, rows: RowsPlan):
+        qkv = self.qkv(x, plan.qkv_matmul, plan.qkv, plan.qkv_kernel, plan.precision.qkv.dtype)
+        return self.attend(qkv, mask, plan, rows)
+
+    def chain(self, qkv, mask, plan: ShapePlan, rows: RowsPlan):
+        """Each core on its own heads of one sentence; mask row-major (B, 1, S/32, 32)."""
         q, k, v = ttnn.experimental.create_qkv_heads(
             qkv,
             num_heads=self.heads,
@@ -127,12 +148,14 @@ class BertSelfAttention:
             memory_config=ttnn.L1_HEIGHT_SHARDED_MEMORY_CONFIG,
         )
         ttnn.deallocate(qkv)
-        scores = self._matmul(q, k, plan.scores_matmul, plan.precision.scores, plan.scores_kernel)  # (B, nh, S, S)
+        q = first_rows(q, plan, rows, rows.queries)
+        scores = self._matmul(q, k, rows.scores_matmul, plan.precision.scores.dtype, plan.scores_kernel)
         probabilities = ttnn.scale_mask_softmax_in_place(
-            scores, self.scale, mask, program_config=plan.softmax, compute_kernel_config=plan.exact_kernel
+            scores, None, mask, program_config=rows.softmax, compute_kernel_config=plan.softmax_kernel
         )
-        context = self._matmul(probabilities, v, plan.context_matmul, plan.precision.activations, plan.matmul_kernel)
-        joined = ttnn.experimental.nlp_concat_heads(context, memory_config=plan.hidden)
+        precision = plan.precision.context
+        context = self._matmul(probabilities, v, rows.context_matmul, precision.dtype, plan.context_kernel)
+        joined = ttnn.experimental.nlp_concat_heads(context, memory_config=rows.hidden)
         ttnn.deallocate(context)
         return joined
 
@@ -150,94 +173,151 @@ class BertSelfAttention:
         ttnn.deallocate(b)
         return out
 
+    def sdpa(self, qkv, mask, plan: ShapePlan, rows: RowsPlan):
+        """ttnn's fused attention, tensors interleaved in L1; mask tiled (B, 1, S, S), of which R rows are taken."""
+        q, k, v = ttnn.experimental.nlp_create_qkv_heads(
+            qkv,
+            num_heads=self.heads,
+            num_kv_heads=self.heads,
+            transpose_k_heads=False,
+            memory_config=ttnn.L1_MEMORY_CONFIG,
+        )
+        ttnn.deallocate(qkv)
+        q = first_rows(q, plan, rows, rows.queries)
+        mask_rows = first_rows(mask, plan, rows, ttnn.DRAM_MEMORY_CONFIG, keep=True)
+        context = ttnn.transformer.scaled_dot_product_attention(
+            q,
+            k,
+            v,
+            attn_mask=mask_rows,
+            is_causal=False,
+            scale=1.0,
+            memory_config=ttnn.L1_MEMORY_CONFIG,
+            program_config=rows.sdpa,
+            compute_kernel_config=plan.context_kernel,
+        )
+        for tensor in (q, k, v):
+            ttnn.deallocate(tensor)
+        joined = ttnn.experimental.nlp_concat_heads(context, memory_config=ttnn.L1_MEMORY_CONFIG)
+        ttnn.deallocate(context)
+        return joined
+
+
+def first_rows(x, plan: ShapePlan, rows: RowsPlan, memory_config, keep: bool = False):
+    """(B, *, S, *) -> (B, *, R, *): x itself if R is S; otherwise x is freed unless `keep`."""
+    if rows.rows == plan.sequence:
+        return x
+    batch, heads, _, width = x.shape
+    first = ttnn.slice(x, [0, 0, 0, 0], [batch, heads, rows.rows, width], memory_config=memory_config)
+    if not keep:
+        ttnn.deallocate(x)
+    return first
+
 
 class BertSelfOutput:
-    """(B, 1, S, H) and the layer's input as residual -> (B, 1, S, H): two programs."""
+    """(B, 1, R, H) and the layer's input as residual -> (B, 1, R, H): two programs."""
 
     def __init__(self, weights: Weights, dims: BertDims, device, precision: Precision):
-        size = dims.hidden_size
-        self.dense = Linear.take(weights.under("dense"), size, size, device, precision.weights)
+        size, dense = dims.hidden_size, weights.under("dense")
+        self.dense = Linear.take(dense, size, size, device, precision.weights, precision.output)
         self.LayerNorm = LayerNorm(weights.under("LayerNorm"), dims, device)
 
-    def __call__(self, context, residual, plan: ShapePlan):
-        out = self.dense(context, plan.output_matmul, plan.hidden, plan.precision.activations, plan)
+    def __call__(self, context, residual, plan: ShapePlan, rows: RowsPlan):
+        out = self.dense(context, rows.output_matmul, rows.hidden, plan.output_kernel)
         ttnn.deallocate(context)
-        return self.LayerNorm(out, residual, plan)
+        return self.LayerNorm(out, residual, plan, rows)
 
 
 class BertAttention:
-    """Self-attention and its output; (B, 1, S, H) -> (B, 1, S, H)."""
+    """Self-attention and its output; (B, 1, S, H) -> (B, 1, R, H); the input is freed."""
 
-    def __init__(self, weights: Weights, dims: BertDims, device, precision: Precision):
-        self.self = BertSelfAttention(weights.under("self"), dims, device, precision)
+    def __init__(self, weights: Weights, dims: BertDims, device, precision: Precision, attention: str):
+        self.self = BertSelfAttention(weights.under("self"), dims, device, precision, attention)
         self.output = BertSelfOutput(weights.under("output"), dims, device, precision)
 
-    def __call__(self, x, mask, plan: ShapePlan):
-        return self.output(self.self(x, mask, plan), x, plan)
+    def __call__(self, x, mask, plan: ShapePlan, rows: RowsPlan):
+        context = self.self(x, mask, plan, rows)
+        return self.output(context, first_rows(x, plan, rows, rows.hidden), plan, rows)
 
 
 class BertIntermediate:
-    """(B, 1, S, H) -> (B, 1, S, F), GELU fused into the matmul: one program."""
+    """(B, 1, R, H) -> (B, 1, R, F), GELU fused into the matmul: one program."""
 
     def __init__(self, weights: Weights, dims: BertDims, device, precision: Precision):
-        sizes = (dims.intermediate_size, dims.hidden_size)
-        self.dense = Linear.take(weights.under("dense"), *sizes, device, precision.weights)
+        sizes, dense = (dims.intermediate_size, dims.hidden_size), weights.under("dense")
+        self.dense = Linear.take(dense, *sizes, device, precision.weights, precision.ff1)
 
-    def __call__(self, x, plan: ShapePlan):
-        return self.dense(x, plan.ff1_matmul, plan.intermediate, plan.precision.intermediate, plan)
+    def __call__(self, x, plan: ShapePlan, rows: RowsPlan):
+        return self.dense(x, rows.ff1_matmul, rows.intermediate, plan.ff1_kernel)
 
 
 class BertOutput:
-    """(B, 1, S, F) and the attention's output as residual -> (B, 1, S, H): two programs."""
+    """(B, 1, R, F) and the attention's output as residual -> (B, 1, R, H): two programs."""
 
     def __init__(self, weights: Weights, dims: BertDims, device, precision: Precision):
-        sizes = (dims.hidden_size, dims.intermediate_size)
-        self.dense = Linear.take(weights.under("dense"), *sizes, device, precision.weights)
+        sizes, dense = (dims.hidden_size, dims.intermediate_size), weights.under("dense")
+        self.dense = Linear.take(dense, *sizes, device, precision.weights, precision.ff2)
         self.LayerNorm = LayerNorm(weights.under("LayerNorm"), dims, device)
 
-    def __call__(self, x, residual, plan: ShapePlan):
-        out = self.dense(x, plan.ff2_matmul, plan.hidden, plan.precision.activations, plan)
+    def __call__(self, x, residual, plan: ShapePlan, rows: RowsPlan):
+        out = self.dense(x, rows.ff2_matmul, rows.hidden, plan.ff2_kernel)
         ttnn.deallocate(x)
-        return self.LayerNorm(out, residual, plan)
+        return self.LayerNorm(out, residual, plan, rows)
 
 
 class BertLayer:
-    """(B, 1, S, H) -> (B, 1, S, H); the input is freed."""
+    """(B, 1, S, H) -> (B, 1, R, H); the input is freed."""
 
-    def __init__(self, weights: Weights, dims: BertDims, device, precision: Precision):
-        self.attention = BertAttention(weights.under("attention"), dims, device, precision)
+    def __init__(self, weights: Weights, dims: BertDims, device, precision: Precision, attention: str):
+        self.attention = BertAttention(weights.under("attention"), dims, device, precision, attention)
         self.intermediate = BertIntermediate(weights.under("intermediate"), dims, device, precision)
         self.output = BertOutput(weights.under("output"), dims, device, precision)
 
-    def __call__(self, x, mask, plan: ShapePlan):
-        x = self.attention(x, mask, plan)
-        return self.output(self.intermediate(x, plan), x, plan)
+    def __call__(self, x, mask, plan: ShapePlan, rows: RowsPlan):
+        x = self.attention(x, mask, plan, rows)
+        return self.output(self.intermediate(x, plan, rows), x, plan, rows)
 
 
 class BertEncoder:
-    """num_hidden_layers layers."""
+    """num_hidden_layers layers; the last one computes plan.last.rows of each sentence."""
 
-    def __init__(self, weights: Weights, dims: BertDims, device, precision: Precision):
-        layers = weights.under("layer")
-        self.layer = [BertLayer(layers.under(str(i)), dims, device, precision) for i in range(dims.num_hidden_layers)]
+    def __init__(self, weights: Weights, dims: BertDims, device, precision: Precision, attention: str):
+        layers, sizes = weights.under("layer"), (dims, device, precision, attention)
+        self.layer = [BertLayer(layers.under(str(i)), *sizes) for i in range(dims.num_hidden_layers)]
 
     def __call__(self, x, mask, plan: ShapePlan):
-        for layer in self.layer:
-            x = layer(x, mask, plan)
-        return x
+        *body, last = self.layer
+        for layer in body:
+            x = layer(x, mask, plan, plan.body)
+        return last(x, mask, plan, plan.last)
 
 
 class BertModel:
-    """ids, positions (B, S) uint32 row-major and mask (B, 1, S/32, 32) bf16 row-major -> (B, 1, S, H) block sharded.
+    """ids, positions (B, S) uint32 row-major and mask (B, 1, S/32, 32) bf16 row-major -> (B, 1, R, H) block sharded.
 
-    mask is additive: 0 for a token, a large negative number for padding. KeyError or ValueError, naming the weight,
-    when the checkpoint does not fit the dims.
+    mask is additive: 0 for a token, a large negative number for padding. attention: that of all plans it is called
+    with. KeyError or ValueError, naming the weight, when the checkpoint does not fit the dims.
     """
 
-    def __init__(self, weights: Weights, dims: BertDims, device, precision: Precision):
+    def __init__(self, weights: Weights, dims: BertDims, device, precision: Precision, attention: str = CHAIN):
         self.embeddings = BertEmbeddings(weights.under("embeddings"), dims, device)
-        self.encoder = BertEncoder(weights.under("encoder"), dims, device, precision)
+        self.encoder = BertEncoder(weights.under("encoder"), dims, device, precision, attention)
+        self.attention = attention
         weights.finish()
 
     def __call__(self, ids, positions, mask, plan: ShapePlan):
-        return self.encoder(self.embeddings(ids, positions, plan), mask, plan)
+        assert plan.attention == self.attention, "the QKV weight is laid out for one kind of attention"
+        if plan.attention == SDPA:
+            mask = square_mask(mask, plan)
+        hidden = self.encoder(self.embeddings(ids, positions, plan), mask, plan)
+        if plan.attention == SDPA:
+            ttnn.deallocate(mask)
+        return hidden
+
+
+def square_mask(mask, plan: ShapePlan):
+    """Row-major (B, 1, S/32, 32) -> tiled (B, 1, S, S) bf16 in DRAM, equal rows: three programs a forward."""
+    row = ttnn.to_layout(ttnn.reshape(mask, (plan.batch, 1, 1, plan.sequence)), ttnn.TILE_LAYOUT)
+    square = ttnn.repeat(row, (1, 1, plan.sequence, 1))
+    ttnn.deallocate(row)
+    return square

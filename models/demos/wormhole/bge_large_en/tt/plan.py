@@ -4,231 +4,278 @@
 
 """Where every tensor of one forward lies and how every op is blocked: a pure function of dims, shape and core grid.
 
-The core grid of a step has one row of cores per sentence and splits heads, and with them every width, over its columns.
-So no core sees two sentences, the order of each reduction depends on the dims and the sequence length alone, and a
-row's bits do not depend on the batch it is in.
+The core grid of a step has whole sentences in a row of cores, and heads, and with them every width, over its columns.
+So the order of each reduction depends on the dims and the sequence length alone, and a row's bits do not depend on the
+batch it is in. Two kinds of attention:
 
-All sizes in tiles of 32x32 unless said otherwise; S sequence length, H hidden size, nh heads, d head size, gx columns.
+- CHAIN: Q K^T, softmax in place and times V, each core on its heads of one sentence, all in its own L1. One sentence
+  per row of cores, so at most as many as there are rows. No tensor leaves its core: the faster one where it fits.
+- SDPA: ttnn's fused attention on Q, K, V interleaved in L1. Any number of sentences per row of cores, no scores in L1;
+  but Q, K and V cross the NoC, and each layer launches one more program, over the mask. For batches past the rows.
+
+All sizes in tiles of 32x32 unless said otherwise; S sequence length, H hidden size, nh heads, d head size, F
+intermediate size, gx columns.
 """
 
 from dataclasses import dataclass, replace
 
 import ttnn
 
+from models.demos.wormhole.bge_large_en.tt.blocking import (
+    L1_BYTES,
+    MAX_K_BLOCK,
+    TILE_BYTES,
+    block_sharded,
+    grid_columns,
+    kernel,
+    largest_divisor,
+    layer_norm_buffers,
+    matmul_buffers,
+    multicast_matmul,
+    per_head_matmul,
+    softmax_buffers,
+)
 from models.demos.wormhole.bge_large_en.tt.dims import TILE, BertDims
+from models.demos.wormhole.bge_large_en.tt.precision import BF8, HIFI4, MatmulPrecision, Precision
 
-# Bytes of L1 per core for tensors and circular buffers: 1,499,136 less 24,576 of l1_small_size less 105,824 that firmware
-# and kernels take below the first circular buffer (read off the messages of ttnn 0.81.1).
-L1_BYTES = 1_368_736
-TILE_BYTES = {ttnn.float32: 4096, ttnn.bfloat16: 2048, ttnn.bfloat8_b: 1088, ttnn.bfloat4_b: 576}
-
-MAX_K_BLOCK = 8  # tiles of K per block; past that the inputs' buffers grow and the loop is no longer than its start
-
-GELU = ttnn.UnaryWithParam(ttnn.UnaryOpType.GELU, False)  # False: the exact GELU (erf), as the checkpoint was trained
+CHAIN, SDPA = "chain", "sdpa"
+MAX_SENTENCES = 4  # per row of cores
+SDPA_CHUNK = 4  # tiles of queries and of keys that a core holds at a time
 
 
 @dataclass(frozen=True)
-class Precision:
-    """dtypes of the matmul weights, of activations in L1 and of the two largest ones, and the arithmetic of matmuls.
+class RowsPlan:
+    """The ops on `rows` tokens of every sentence: all S of them, or in the last layer only those that pooling wants.
 
-    fp32_accumulation keeps partial sums in fp32 and halves the output subblock (8 -> 4 tiles of destination registers).
+    hidden, intermediate: block-sharded memory configs of (B, 1, rows, H) and (B, 1, rows, F). queries: the
+    height-sharded one of (B, nh, rows, d), or interleaved for SDPA. *_matmul, softmax (or sdpa) and layer_norm: program
+    configs.
     """
 
-    weights: ttnn.DataType = ttnn.bfloat8_b
-    activations: ttnn.DataType = ttnn.bfloat16
-    qkv: ttnn.DataType = ttnn.bfloat8_b
-    scores: ttnn.DataType = ttnn.bfloat8_b
-    intermediate: ttnn.DataType = ttnn.bfloat8_b
-    fidelity: ttnn.MathFidelity = ttnn.MathFidelity.HiFi2
-    fp32_accumulation: bool = False
-
-    @classmethod
-    def of(cls, activations: ttnn.DataType, weights: ttnn.DataType) -> "Precision":
-        """All bf16 when the weights are: for accuracy. Otherwise block floats where they cost least accuracy."""
-        if weights == ttnn.bfloat16 and activations == ttnn.bfloat16:
-            return cls(weights, *[activations] * 4, ttnn.MathFidelity.HiFi4, True)
-        return cls(weights=weights, activations=activations)
-
-    @classmethod
-    def default(cls, dims: BertDims) -> "Precision":
-        """All bf16 up to a hidden size of 512, where programs are so small that block floats save little time.
-
-        Measured there on 100 sentences (MiniLM, worst cosine): 0.9985 with block floats, 0.9999 without.
-        """
-        return cls.of(ttnn.bfloat16, ttnn.bfloat16) if dims.hidden_size <= 512 else cls()
-
-
-def grid_columns(dims: BertDims, max_columns: int) -> int:
-    """gx: the most columns, at most `max_columns`, over which heads, hidden and intermediate tiles all divide."""
-    widths = (dims.num_attention_heads, dims.hidden_size // TILE, dims.intermediate_size // TILE)
-    return max(gx for gx in range(1, max_columns + 1) if all(width % gx == 0 for width in widths))
-
-
-def largest_divisor(value: int, limit: int) -> int:
-    return max(divisor for divisor in range(1, min(value, limit) + 1) if value % divisor == 0)
-
-
-def subblock(height: int, width: int, limit: int) -> tuple[int, int]:
-    """Output subblock (h, w) of at most `limit` tiles for a (height, width) block: the largest, wide rather than high.
-
-    ttnn wants a subblock of a sharded output to be one row high or as wide as the block.
-    """
-    w = largest_divisor(width, limit)
-    return (largest_divisor(height, limit // w), w) if w == width else (1, w)
-
-
-def matmul_buffers(m: int, n: int, k_block: int, in0, weights, out, fp32: bool) -> int:
-    """Bytes of circular buffers per core of a 2D multicast matmul with bias, for an (m, n) output block.
-
-    Both inputs are double buffered in blocks of k_block; partial sums want a buffer of their own unless they have the
-    output's format. Equal to the byte to what ttnn 0.81.1 reports for QKV and FF1 at S 512.
-    """
-    partial = ttnn.float32 if fp32 else ttnn.bfloat16
-    inputs = 2 * k_block * (m * TILE_BYTES[in0] + n * TILE_BYTES[weights])
-    return inputs + n * TILE_BYTES[ttnn.bfloat16] + (m * n * TILE_BYTES[partial] if partial != out else 0)
-
-
-@dataclass(frozen=True)
-class ShapePlan:
-    """The plan of one (batch, S) step; made by plan_shape().
-
-    hidden, qkv, intermediate: block-sharded memory configs, shard (S, width / gx). Between the head split and the join
-    tensors are height sharded, nh / gx heads of one sentence per core, in the shards that the split itself chooses.
-    The *_matmul, softmax and layer_norm fields are program configs, the *_kernel ones compute kernel configs.
-    """
-
-    batch: int
-    sequence: int
-    precision: Precision
+    rows: int
     hidden: ttnn.MemoryConfig
-    qkv: ttnn.MemoryConfig
     intermediate: ttnn.MemoryConfig
-    qkv_matmul: object
+    queries: ttnn.MemoryConfig
     scores_matmul: object
     softmax: object
     context_matmul: object
+    sdpa: object
     output_matmul: object
     layer_norm: object
     ff1_matmul: object
     ff2_matmul: object
-    matmul_kernel: object
+
+
+@dataclass(frozen=True)
+class ShapePlan:
+    """The plan of one (batch, S) step; made by plan_shape(). sequence: S in tokens.
+
+    body plans all layers but the last, last that one. qkv: memory config of (B, 1, S, 3H). *_kernel: compute kernel
+    configs of each matmul; exact_kernel that of softmax, layer norm and pooling.
+    """
+
+    batch: int
+    sequence: int
+    attention: str
+    precision: Precision
+    qkv: ttnn.MemoryConfig
+    qkv_matmul: object
+    body: RowsPlan
+    last: RowsPlan
+    qkv_kernel: object
     scores_kernel: object
+    softmax_kernel: object
+    context_kernel: object
+    output_kernel: object
+    ff1_kernel: object
+    ff2_kernel: object
     exact_kernel: object
 
 
 def plan_shape(
-    dims: BertDims, batch: int, sequence: int, grid: tuple[int, int], precision: Precision | None = None
+    dims: BertDims,
+    batch: int,
+    sequence: int,
+    grid: tuple[int, int],
+    precision: Precision,
+    attention: str | None = None,
+    pooled_rows: int | None = None,
 ) -> ShapePlan:
-    """The plan for `batch` rows (one per core row) of `sequence` tokens on a core grid (columns, rows).
+    """The plan for `batch` rows of `sequence` tokens on a core grid (columns, rows).
 
-    Scores that do not fit L1 in the precision's dtype become bfloat8_b, as the plan's precision then says.
-    ValueError, which names value and limit, for a shape that has no plan.
+    attention: CHAIN, SDPA or None for CHAIN where the batch allows it. pooled_rows: tokens of each sentence, a multiple
+    of 32, that are wanted of the last layer; None for all. Scores and then QKV that do not fit L1 in the precision's
+    dtype become bfloat8_b, as the plan's precision then says. ValueError, which names value and limit, for a shape that
+    has no plan.
     """
-    precision = precision or Precision.default(dims)
-    columns, rows = grid
-    if not 1 <= batch <= rows:
-        raise ValueError(
-            f"batch is {batch}; a step takes 1 to {rows} rows, one per row of the {columns}x{rows} core grid"
-        )
     if sequence % TILE or not TILE <= sequence <= dims.max_position_embeddings:
         raise ValueError(
             f"sequence length is {sequence}; a step takes a multiple of {TILE} up to {dims.max_position_embeddings}"
         )
-    gx = grid_columns(dims, columns)
-    cores = (gx, batch)
-    s, h, d = sequence // TILE, dims.hidden_size // TILE, dims.head_size // TILE
-    ffn = dims.intermediate_size // TILE
-    heads = dims.num_attention_heads // gx
-    destination = 4 if precision.fp32_accumulation else 8
-    act, fp32 = precision.activations, precision.fp32_accumulation
-    hidden_bytes = s * h // gx * TILE_BYTES[act]
-
-    qkv_bytes = s * 3 * h // gx * TILE_BYTES[precision.qkv]
-    intermediate_bytes = s * ffn // gx * TILE_BYTES[precision.intermediate]
-
-    def check(stage: str, needed: int) -> None:
-        if needed > L1_BYTES:
-            raise ValueError(
-                f"sequence length {sequence} in this precision: {stage} needs {needed} bytes of L1 per core, there are "
-                f"{L1_BYTES}; use a shorter sequence or bfloat8_b"
-            )
-
-    # The head split leaves a hole of the size of QKV above its outputs, too small for the scores.
-    softmax_buffers = s * (2 * TILE_BYTES[ttnn.float32] + TILE_BYTES[ttnn.bfloat16]) + 3 * TILE_BYTES[ttnn.float32]
-    around_scores = hidden_bytes + 2 * qkv_bytes + softmax_buffers
-    if around_scores + heads * s * s * TILE_BYTES[precision.scores] > L1_BYTES:
-        # The one tensor that grows with S squared; a text's bucket, so also this, depends on its own length only.
-        precision = replace(precision, scores=ttnn.bfloat8_b)
-    check("attention", around_scores + heads * s * s * TILE_BYTES[precision.scores])
-
-    def block(width_tiles: int) -> ttnn.MemoryConfig:
-        return ttnn.create_sharded_memory_config(
-            (sequence, width_tiles * TILE // gx),
-            core_grid=ttnn.CoreGrid(x=gx, y=batch),
-            strategy=ttnn.ShardStrategy.BLOCK,
-            orientation=ttnn.ShardOrientation.ROW_MAJOR,
-            use_height_and_width_as_shard_shape=True,
-        )
-
-    def matmul(stage: str, k: int, n: int, in0, out, live: int, activation=None):
-        """live: bytes of L1 taken by tensors meanwhile, the output's among them."""
-        sub_h, sub_w = subblock(s, n // gx, destination)
-        blocks = [block for block in range(1, MAX_K_BLOCK + 1) if k // gx % block == 0]
-        buffers = {block: matmul_buffers(s, n // gx, block, in0, precision.weights, out, fp32) for block in blocks}
-        check(stage, live + buffers[1])
-        k_block = max(block for block in blocks if live + buffers[block] <= L1_BYTES)
-        return ttnn.MatmulMultiCoreReuseMultiCastProgramConfig(
-            compute_with_storage_grid_size=cores,
-            in0_block_w=k_block,
-            out_subblock_h=sub_h,
-            out_subblock_w=sub_w,
-            per_core_M=s,
-            per_core_N=n // gx,
-            transpose_mcast=False,
-            fused_activation=activation,
-        )
-
-    def head_matmul(k: int, n: int):
-        sub_h, sub_w = subblock(s, n, destination)  # a subblock stays within one head
-        return ttnn.MatmulMultiCoreReuseProgramConfig(
-            compute_with_storage_grid_size=cores,
-            in0_block_w=k,
-            out_subblock_h=sub_h,
-            out_subblock_w=sub_w,
-            per_core_M=heads * s,
-            per_core_N=n,
-        )
-
-    def kernel(fidelity: ttnn.MathFidelity, fp32: bool):
-        return ttnn.WormholeComputeKernelConfig(
-            math_fidelity=fidelity, math_approx_mode=False, fp32_dest_acc_en=fp32, packer_l1_acc=True
-        )
-
+    attention = attention or (CHAIN if batch <= grid[1] else SDPA)
+    shape = _Shape(dims, batch, sequence, grid, attention)
+    precision = shape.fitting(precision)
+    body = shape.rows_plan(precision, sequence)
     return ShapePlan(
         batch=batch,
         sequence=sequence,
+        attention=attention,
         precision=precision,
-        hidden=block(h),
-        qkv=block(3 * h),
-        intermediate=block(ffn),
-        qkv_matmul=matmul("QKV", h, 3 * h, act, precision.qkv, hidden_bytes + qkv_bytes),
-        scores_matmul=head_matmul(d, s),
-        softmax=ttnn.SoftmaxShardedMultiCoreProgramConfig(
-            compute_with_storage_grid_size=cores, subblock_w=largest_divisor(s, 8), block_h=heads * s, block_w=s
-        ),
-        context_matmul=head_matmul(s, d),
-        output_matmul=matmul("the attention output", h, h, act, act, 3 * hidden_bytes),
-        layer_norm=ttnn.LayerNormShardedMultiCoreProgramConfig(
-            compute_with_storage_grid_size=cores,
-            subblock_w=largest_divisor(h // gx, 4),
-            block_h=s,
-            block_w=h // gx,
-            inplace=True,
-        ),
-        ff1_matmul=matmul("FF1", h, ffn, act, precision.intermediate, 2 * hidden_bytes + intermediate_bytes, GELU),
-        ff2_matmul=matmul("FF2", ffn, h, precision.intermediate, act, 2 * hidden_bytes + intermediate_bytes),
-        matmul_kernel=kernel(precision.fidelity, precision.fp32_accumulation),
-        # Q K^T sums over 2 tiles at most, and fp32 partial sums of the scores would not fit L1.
-        scores_kernel=kernel(precision.fidelity, False),
-        exact_kernel=kernel(ttnn.MathFidelity.HiFi4, True),
+        qkv=shape.block(3 * shape.h, shape.s) if attention == CHAIN else ttnn.L1_MEMORY_CONFIG,
+        qkv_matmul=shape.qkv_matmul(precision),
+        body=body,
+        last=body if pooled_rows in (None, sequence) else shape.rows_plan(precision, pooled_rows),
+        qkv_kernel=kernel(precision.qkv.fidelity, precision.qkv.fp32),
+        scores_kernel=kernel(precision.scores.fidelity, precision.scores.fp32),
+        softmax_kernel=kernel(HIFI4, True, precision.approximate),
+        context_kernel=kernel(precision.context.fidelity, precision.context.fp32),
+        output_kernel=kernel(precision.output.fidelity, precision.output.fp32),
+        ff1_kernel=kernel(precision.ff1.fidelity, precision.ff1.fp32),
+        ff2_kernel=kernel(precision.ff2.fidelity, precision.ff2.fp32),
+        exact_kernel=kernel(HIFI4, True),
+    )
+
+
+class _Shape:
+    """Tile counts of one (batch, S) on a core grid, and the plans that follow from them."""
+
+    def __init__(self, dims: BertDims, batch: int, sequence: int, grid: tuple[int, int], attention: str):
+        columns, rows = grid
+        self.sequence, self.attention, self.batch = sequence, attention, batch
+        self.sentences = _sentences_per_core_row(batch, rows, 1 if attention == CHAIN else MAX_SENTENCES, columns)
+        self.gx = grid_columns(dims, columns)
+        self.cores = (self.gx, batch // self.sentences)
+        self.s, self.h, self.d = sequence // TILE, dims.hidden_size // TILE, dims.head_size // TILE
+        self.ffn = dims.intermediate_size // TILE
+        self.heads = dims.num_attention_heads // self.gx
+        self.all_cores = columns * rows
+
+    def block(self, width: int, s: int) -> ttnn.MemoryConfig:
+        """Block sharded: `width` over the columns, sentences of s tiles over the rows."""
+        return block_sharded(self.sentences * s * TILE, width * TILE // self.gx, *self.cores)
+
+    def check(self, stage: str, needed: int) -> None:
+        if needed > L1_BYTES:
+            raise ValueError(
+                f"batch {self.batch} of {self.sequence} tokens in this precision: {stage} needs {needed} bytes of L1 "
+                f"per core, there are {L1_BYTES}; use a shorter sequence, a smaller batch or bfloat8_b"
+            )
+
+    def tensor(self, width: int, dtype, s: int) -> int:
+        """Bytes per core of a block-sharded tensor."""
+        return self.sentences * s * width // self.gx * TILE_BYTES[dtype]
+
+    def fitting(self, precision: Precision) -> Precision:
+        """The precision, with what grows with S squared, and then QKV, in bf8 if L1 does not hold it otherwise.
+
+        Depends on S but not on the batch, so a text's bits don't either.
+        """
+        if self.attention == SDPA:
+            qkv = self.batch * self.s * 3 * self.h * TILE_BYTES[precision.qkv.dtype] // self.all_cores
+            self.check("attention", self.tensor(self.h, precision.hidden, self.s) + 2 * qkv)
+            return precision
+        in_bf8 = [replace(precision, scores=replace(precision.scores, dtype=BF8))]
+        in_bf8.append(replace(in_bf8[0], qkv=replace(precision.qkv, dtype=BF8)))
+        for choice in (precision, *in_bf8):
+            needed = self.attention_bytes(choice)
+            if needed <= L1_BYTES:
+                return choice
+        self.check("attention", needed)
+
+    def attention_bytes(self, precision: Precision) -> int:
+        """Bytes per core while the softmax runs; the head split leaves a hole of QKV's size that the scores don't fit."""
+        qkv = self.tensor(3 * self.h, precision.qkv.dtype, self.s)
+        scores = self.heads * self.s * self.s * TILE_BYTES[precision.scores.dtype]
+        return self.tensor(self.h, precision.hidden, self.s) + 2 * qkv + scores + softmax_buffers(self.s)
+
+    def linear(self, stage, s, k, n, in0, out: MatmulPrecision, weights, live, activation=None):
+        """Config of a linear layer from k to n tiles of width, over s tiles of every sentence; in0: dtype of its input.
+
+        live: (width, dtype) of all tensors in L1 meanwhile. The block of K is the largest that fits for as many sentences
+        per row of cores as there may be in another batch of this length, so that batches agree on it.
+        """
+        k, n = k // self.gx, n // self.gx
+
+        def needed(sentences: int, block: int) -> int:
+            m = sentences * s
+            tensors = sum(m * width // self.gx * TILE_BYTES[dtype] for width, dtype in live)
+            return tensors + matmul_buffers(m, n, block, in0, weights, out)
+
+        shared = 2 if self.attention == SDPA and needed(2, 1) <= L1_BYTES else 1
+        blocks = [block for block in range(MAX_K_BLOCK, 0, -1) if k % block == 0]
+        block = next((block for block in blocks if needed(shared, block) <= L1_BYTES), 1)
+        self.check(stage, needed(self.sentences, block))
+        return multicast_matmul(self.cores, self.sentences * s, n, block, out.fp32, activation)
+
+    def qkv_matmul(self, precision: Precision):
+        live = [(self.h, precision.hidden), (3 * self.h, precision.qkv.dtype)]
+        in0, out, weights = precision.hidden, precision.qkv, precision.weights
+        return self.linear("QKV", self.s, self.h, 3 * self.h, in0, out, weights, live)
+
+    def rows_plan(self, precision: Precision, rows: int) -> RowsPlan:
+        s, h, ffn, heads, weights = rows // TILE, self.h, self.ffn, self.heads, precision.weights
+        residual = [(h, precision.hidden)] * 2  # and the output, or for FF1 the hole that the layer's input has left
+        # SDPA gives its output the format of its inputs.
+        context = precision.context.dtype if self.attention == CHAIN else precision.qkv.dtype
+        joined, widened = (h, context), (ffn, precision.ff1.dtype)
+        # The attention's output takes the place that the heads had before they were joined, if that is as large.
+        holes = [] if self.attention == CHAIN and context == precision.hidden else [joined, joined]
+        norm = layer_norm_buffers(self.sentences * s, h // self.gx, self.gx)
+        self.check("the layer norm", norm + sum(self.tensor(width, dtype, s) for width, dtype in [*residual, *holes]))
+        chunk = largest_divisor(self.s, SDPA_CHUNK) * TILE
+        # ttnn's approximate GELU is a table of straight lines; the exact one (erf) is what checkpoints were trained with.
+        gelu = ttnn.UnaryWithParam(ttnn.UnaryOpType.GELU, precision.approximate)
+        queries = ttnn.L1_MEMORY_CONFIG
+        if self.attention == CHAIN:
+            queries = ttnn.create_sharded_memory_config(
+                (heads * rows, self.d * TILE),
+                core_grid=ttnn.CoreGrid(x=self.cores[0], y=self.cores[1]),
+                strategy=ttnn.ShardStrategy.HEIGHT,
+                orientation=ttnn.ShardOrientation.ROW_MAJOR,
+                use_height_and_width_as_shard_shape=True,
+            )
+        return RowsPlan(
+            rows=rows,
+            hidden=self.block(h, s),
+            intermediate=self.block(ffn, s),
+            queries=queries,
+            scores_matmul=per_head_matmul(self.cores, heads, s, self.d, self.s, precision.scores.fp32),
+            softmax=ttnn.SoftmaxShardedMultiCoreProgramConfig(
+                compute_with_storage_grid_size=self.cores,
+                subblock_w=largest_divisor(self.s, 4),
+                block_h=heads * s,
+                block_w=self.s,
+            ),
+            context_matmul=per_head_matmul(self.cores, heads, s, self.s, self.d, precision.context.fp32),
+            sdpa=ttnn.SDPAProgramConfig(
+                compute_with_storage_grid_size=self.cores,
+                q_chunk_size=min(chunk, rows),
+                k_chunk_size=chunk,
+                exp_approx_mode=precision.approximate,
+            ),
+            output_matmul=self.linear(
+                "the attention output", s, h, h, joined[1], precision.output, weights, [*residual, joined, *holes]
+            ),
+            layer_norm=ttnn.LayerNormShardedMultiCoreProgramConfig(
+                compute_with_storage_grid_size=self.cores,
+                subblock_w=largest_divisor(h // self.gx, 4),
+                block_h=self.sentences * s,
+                block_w=h // self.gx,
+                inplace=True,
+            ),
+            ff1_matmul=self.linear(
+                "FF1", s, h, ffn, precision.hidden, precision.ff1, weights, [*residual, *holes, widened], gelu
+            ),
+            ff2_matmul=self.linear("FF2", s, ffn, h, widened[1], precision.ff2, weights, [*residual, *holes, widened]),
+        )
+
+
+def _sentences_per_core_row(batch: int, rows: int, most: int, columns: int) -> int:
+    """The fewest sentences per row of cores, at most `most`, that spread the batch evenly. ValueError if none does."""
+    for sentences in range(1, most + 1):
+        if batch >= 1 and batch % sentences == 0 and batch // sentences <= rows:
+            return sentences
+    raise ValueError(
+        f"batch is {batch}; a step takes 1 to {rows} rows, one per row of the {columns}x{rows} core grid"
+        + (f", or an even share of 2 to {most} in each" if most > 1 else "")
     )

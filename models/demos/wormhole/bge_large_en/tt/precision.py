@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""In what format every tensor of the encoder is kept and with what arithmetic every matmul computes.
+
+Two profiles, PROFILES; tests/perf/estimate.py gives what each costs, tests/pcc/frontier.py what each choice does to
+accuracy, and tech_reports/BGE the reasons.
+"""
+
+from dataclasses import dataclass
+
+import ttnn
+
+from models.demos.wormhole.bge_large_en.tt.dims import BertDims
+
+LOFI, HIFI2, HIFI4 = ttnn.MathFidelity.LoFi, ttnn.MathFidelity.HiFi2, ttnn.MathFidelity.HiFi4
+BF16, BF8 = ttnn.bfloat16, ttnn.bfloat8_b
+
+PROFILES = ("performance", "accuracy")
+
+
+@dataclass(frozen=True)
+class MatmulPrecision:
+    """dtype of the output; math fidelity; whether partial sums are fp32, which halves the output subblock (8 -> 4)."""
+
+    dtype: ttnn.DataType
+    fidelity: ttnn.MathFidelity
+    fp32: bool = False
+
+
+@dataclass(frozen=True)
+class Precision:
+    """weights: dtype of the matmul weights; the rest one MatmulPrecision per matmul, in the order they run.
+
+    output and ff2 have one dtype, that of the hidden states. approximate: GELU and the exponentials by the SFPU's fast
+    approximations.
+    """
+
+    weights: ttnn.DataType
+    qkv: MatmulPrecision
+    scores: MatmulPrecision
+    context: MatmulPrecision
+    output: MatmulPrecision
+    ff1: MatmulPrecision
+    ff2: MatmulPrecision
+    approximate: bool = False
+
+    def __post_init__(self):
+        if self.output.dtype != self.ff2.dtype:
+            raise ValueError(f"the hidden states can't be both {self.output.dtype} (output) and {self.ff2.dtype} (ff2)")
+
+    @property
+    def hidden(self) -> ttnn.DataType:
+        """dtype of the hidden states between the layers."""
+        return self.ff2.dtype
+
+    @classmethod
+    def uniform(
+        cls,
+        hidden: ttnn.DataType,
+        weights: ttnn.DataType,
+        others: ttnn.DataType,
+        fidelity: ttnn.MathFidelity,
+        fp32: bool,
+    ) -> "Precision":
+        """One fidelity and accumulation for all matmuls; `others` is the dtype of qkv, scores and ff1.
+
+        The scores' partial sums stay bf16: there are two tiles of K at most, and fp32 ones would not fit L1.
+        """
+        inner, outer = MatmulPrecision(others, fidelity, fp32), MatmulPrecision(hidden, fidelity, fp32)
+        return cls(weights, inner, MatmulPrecision(others, fidelity), outer, outer, inner, outer)
+
+    @classmethod
+    def of_dtypes(cls, hidden: ttnn.DataType, weights: ttnn.DataType) -> "Precision":
+        """All bf16, HiFi4 and fp32 sums when both are bf16; otherwise bf8 between the matmuls, HiFi2 and bf16 sums."""
+        if weights == hidden == BF16:
+            return cls.uniform(BF16, BF16, BF16, HIFI4, True)
+        return cls.uniform(hidden, weights, BF8, HIFI2, False)
+
+
+def profile_precision(profile: str, dims: BertDims) -> Precision:
+    """The precision of "performance" or "accuracy" for a model. ValueError, naming the choices, for another name."""
+    if profile not in PROFILES:
+        raise ValueError(f"optimizations is {profile!r}; choose from {', '.join(PROFILES)}")
+    if dims.hidden_size <= 512:
+        # Narrow models: programs are so small that block floats save little time, and they lose most (0.9985 cosine).
+        return Precision.of_dtypes(BF16, BF16)
+    if profile == "accuracy":
+        return Precision.uniform(BF16, BF16, BF16, HIFI2, False)
+    return Precision.uniform(BF16, BF8, BF8, LOFI, False)
