@@ -19,8 +19,12 @@ What it models: every op goes through the real ttnn: argument checks, program co
 DRAM allocation, sharding, the program cache, meshes, command queues, events. Beside it the op's golden function runs in
 fp32, and its result is rounded to the output's real dtype, bit for bit as ttnn's host packer rounds.
 
-What it does not model: math fidelity, approximate exp and GELU, bf16 accumulation and the order of accumulation, what a
-data-movement kernel does wrong, time, traces. A wrong kernel argument that the library does not check is not seen.
+Within `modelled_fidelity()` matmuls also keep the hardware's math fidelity and bf16 accumulation; see fidelity.py for the
+rules and their sources. It is off by default, because it costs time and goldens are what a model is checked against.
+
+What it does not model: approximate exp; fidelity and accumulation of layer norm, softmax, attention ops, reductions and
+element-wise ops, and, without modelled_fidelity(), of matmuls; what a data-movement kernel does wrong, time, traces. A
+wrong kernel argument that the library does not check is not seen.
 """
 
 import contextlib
@@ -41,6 +45,7 @@ __all__ = [
     "dispatch_only",
     "emulated_wormhole",
     "golden",
+    "modelled_fidelity",
     "read",
 ]
 
@@ -112,6 +117,16 @@ def dispatch_only():
     Does nothing on silicon and on the simulator. Values are asked for later only at the price of MissingValue.
     """
     with _numerics.off() if _numerics is not None else contextlib.nullcontext():
+        yield
+
+
+@contextlib.contextmanager
+def modelled_fidelity():
+    """Within it ttnn.linear and ttnn.matmul compute in their math fidelity and accumulate as a Wormhole does.
+
+    Of the calling thread. Does nothing on silicon and on the simulator, where the hardware's arithmetic is the real one.
+    """
+    with _numerics.modelled_fidelity() if _numerics is not None else contextlib.nullcontext():
         yield
 
 

@@ -21,6 +21,7 @@ import torch
 import ttnn
 from ttnn.decorators import FastOperation
 
+from models.emulated_wormhole import fidelity
 from models.emulated_wormhole.errors import MissingGolden, MissingValue, TraceNotSupported
 from models.emulated_wormhole.golden_ops import GOLDENS, NEEDS_LAYOUT
 from models.emulated_wormhole.quantise import quantise
@@ -113,14 +114,21 @@ class Numerics:
         self._undo.append(lambda: setattr(owner, name, old))
 
     @contextlib.contextmanager
-    def off(self):
-        """Within it ops run on the mock device alone; what they make has no value."""
-        before = getattr(self._local, "off", False)
-        self._local.off = True
+    def _set(self, name: str):
+        before = getattr(self._local, name, False)
+        setattr(self._local, name, True)
         try:
             yield
         finally:
-            self._local.off = before
+            setattr(self._local, name, before)
+
+    def off(self):
+        """Within it ops run on the mock device alone; what they make has no value. Of the calling thread."""
+        return self._set("off")
+
+    def modelled_fidelity(self):
+        """Within it the ops of fidelity.MODELLED compute as the hardware does. Of the calling thread."""
+        return self._set("fidelity")
 
     def _reading(self, read: Callable) -> Callable:
         """`read` (a function of a tensor) made to see a device tensor's value in place of the mock's zeros."""
@@ -153,7 +161,7 @@ class Numerics:
             if tuple(shard.shape) != tuple(tensor.shape):
                 raise MissingGolden(f"the golden value has shape {tuple(shard.shape)}, the output {tensor.shape}")
             if id(shard) not in rounded:
-                value = shard.float() if shard.is_floating_point() else shard
+                value = shard.float() if shard.is_floating_point() or shard.dtype == torch.bool else shard
                 rounded[id(shard)] = quantise(value, tensor.dtype)
         buffer = tensor.buffer_unique_id()
         place = (tensor.device().id(), tensor.memory_config().buffer_type, tensor.buffer_address())
@@ -215,13 +223,16 @@ class Numerics:
             if name not in _NO_VALUE_CHANGED and any(on_device(t) for t in inputs):
                 raise MissingGolden(f"{name} returns no tensor: the emulated Wormhole can't tell what it changed")
             return result
-        function = GOLDENS.get(name) or op.golden_function
+        modelled = fidelity.MODELLED.get(name) if getattr(self._local, "fidelity", False) else None
+        function = modelled or GOLDENS.get(name) or op.golden_function
         if function is None:
             raise MissingGolden(
                 f"{name} has no golden function, so its result would have no value; register one with "
                 "@models.emulated_wormhole.golden, or use an op that has one"
             )
         extra = {"columns": _grid_columns(inputs[0])} if name in NEEDS_LAYOUT else {}
+        if modelled is not None:
+            extra["arithmetic"] = fidelity.Arithmetic.of(inputs[0], inputs[1], outputs[0], **kwargs)
         kwargs = _numeric_kwargs(name, function, kwargs)
         for output, shards in zip(outputs, self._golden(function, args, {**kwargs, **extra}, outputs), strict=True):
             self.put(output, shards)
@@ -232,7 +243,7 @@ class Numerics:
         inputs = [self.get(t) for t in _tensors((args, kwargs))]
         chips = max([len(shards) for shards in inputs], default=outputs[0].device().get_num_devices())
         inputs = [shards if len(shards) == chips else shards * chips for shards in inputs]
-        own = function in GOLDENS.values()
+        own = function in GOLDENS.values() or function in fidelity.MODELLED.values()
         done: dict[tuple, tuple] = {}
         per_chip = []
         for chip in range(chips):

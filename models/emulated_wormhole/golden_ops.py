@@ -59,7 +59,8 @@ _ACTIVATIONS = {
 }
 
 
-def _activation(fused, name: str | None) -> Callable | None:
+def activation_function(fused, name: str | None) -> Callable | None:
+    """The exact function of a fused UnaryWithParam or of an activation's name; None without either."""
     if fused is None and name is None:
         return None
     kind = fused.op_type if fused is not None else getattr(ttnn.UnaryOpType, str(name).upper(), None)
@@ -86,7 +87,7 @@ def _linear(
     out = _rows(a, b)
     if bias is not None:
         out += bias[..., :1, :] if bias.dim() > 1 else bias
-    act = _activation(getattr(program_config, "fused_activation", None), activation)
+    act = activation_function(getattr(program_config, "fused_activation", None), activation)
     return out if act is None else act(out)
 
 
