@@ -24,7 +24,12 @@ rules and their sources. It is off by default, because it costs time and goldens
 
 What it does not model: approximate exp; fidelity and accumulation of layer norm, softmax, attention ops, reductions and
 element-wise ops, and, without modelled_fidelity(), of matmuls; what a data-movement kernel does wrong, time, traces. A
-wrong kernel argument that the library does not check is not seen.
+wrong kernel argument that the library does not check is not seen, but for masks that the softmax kernels misread.
+
+The order of sums is not hardware's. Blocks of K (in0_block_w) are modelled only within modelled_fidelity(), and there
+only with bf16 accumulation. The order in which a sharded layer norm adds up its core columns, another one for each row
+of workers, is modelled nowhere. A text whose bits are the same here at another place of a row, or in another length,
+may still differ on hardware: that they are the same here is necessary, not sufficient.
 """
 
 import contextlib

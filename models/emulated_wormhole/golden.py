@@ -14,6 +14,7 @@ new buffer at an old address drops what was there. A mesh tensor holds one value
 
 import contextlib
 import inspect
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 
@@ -23,13 +24,14 @@ from ttnn.decorators import FastOperation
 
 from models.emulated_wormhole import fidelity
 from models.emulated_wormhole.errors import MissingGolden, MissingValue, TraceNotSupported
-from models.emulated_wormhole.golden_ops import GOLDENS, NEEDS_LAYOUT
+from models.emulated_wormhole.golden_ops import GOLDENS, NEEDS_TENSORS, move
 from models.emulated_wormhole.quantise import quantise
 
-# Arguments that say where or how, not what.
+# Arguments that are written to and not read, and those that say where or how, not what.
+_DESTINATIONS = frozenset({"output_tensor", "optional_output_tensor"})
 _NOT_NUMERIC = frozenset(
-    "dtype memory_config compute_kernel_config program_config core_grid queue_id cq_id output_tensor "
-    "optional_output_tensor sub_core_grids device layout stall_event numeric_stable exp_approx_mode".split()
+    "dtype memory_config compute_kernel_config program_config core_grid queue_id cq_id "
+    "sub_core_grids device layout stall_event numeric_stable exp_approx_mode".split()
 )
 _NO_VALUE_CHANGED = frozenset({"ttnn.dump_tensor", "ttnn.set_printoptions", "ttnn.print_buffers"})
 _HOST_READS = (
@@ -66,14 +68,13 @@ class Numerics:
     def __init__(self):
         self.values: dict[int, list[torch.Tensor]] = {}  # buffer id -> one fp32 or integer value per chip
         self._at: dict[tuple, int] = {}  # (device, buffer type, address) -> buffer id
-        self._host_copies: dict[int, ttnn.Tensor] = {}  # tensor id of a read-back target -> what was read back
         self._local = threading.local()
         self._undo: list[Callable[[], None]] = []
         self._special = {
             "ttnn.from_torch": self._from_torch,
             "ttnn.as_tensor": self._from_torch,
             "ttnn.to_torch": self._to_torch,
-            "ttnn.from_device": lambda call, tensor, *_, **__: self.to_host(tensor),
+            "ttnn.from_device": self._from_device,
             "ttnn.copy_host_to_device_tensor": self._copy_to_device,
             "ttnn.copy_device_to_host_tensor": self._copy_to_host,
             "ttnn.deallocate": self._deallocate,
@@ -106,7 +107,6 @@ class Numerics:
             self._undo.pop()()
         self.values.clear()
         self._at.clear()
-        self._host_copies.clear()
 
     def _patch(self, owner, name: str, new) -> None:
         old = getattr(owner, name)
@@ -134,11 +134,8 @@ class Numerics:
         """`read` (a function of a tensor) made to see a device tensor's value in place of the mock's zeros."""
 
         def reading(tensor, *args, **kwargs):
-            if not getattr(self._local, "off", False):
-                if on_device(tensor):
-                    tensor = self.to_host(tensor)
-                elif self._host_copies:
-                    tensor = self._host_copies.get(tensor.tensor_id, tensor)
+            if on_device(tensor) and not getattr(self._local, "off", False):
+                tensor = self.to_host(tensor)
             return read(tensor, *args, **kwargs)
 
         return reading
@@ -178,8 +175,7 @@ class Numerics:
         """
         if not on_device(tensor):
             with self.off():
-                copy = self._host_copies.get(tensor.tensor_id, tensor)
-                shards = [shard.to_torch() for shard in ttnn.get_device_tensors(copy)]
+                shards = [shard.to_torch() for shard in ttnn.get_device_tensors(tensor)]
             return [shard.float() if shard.is_floating_point() else shard.to(torch.int64) for shard in shards]
         shards = self.values.get(tensor.buffer_unique_id())
         if shards is None:
@@ -230,16 +226,21 @@ class Numerics:
                 f"{name} has no golden function, so its result would have no value; register one with "
                 "@models.emulated_wormhole.golden, or use an op that has one"
             )
-        extra = {"columns": _grid_columns(inputs[0])} if name in NEEDS_LAYOUT else {}
+        extra = {}
         if modelled is not None:
             extra["arithmetic"] = fidelity.Arithmetic.of(inputs[0], inputs[1], outputs[0], **kwargs)
-        kwargs = _numeric_kwargs(name, function, kwargs)
-        for output, shards in zip(outputs, self._golden(function, args, {**kwargs, **extra}, outputs), strict=True):
+        args, kwargs = ((inputs[0],), {}) if function is move else (args, _numeric_kwargs(name, function, kwargs))
+        if name in NEEDS_TENSORS:
+            extra["tensors"] = _tensors((args, kwargs))
+        for output, shards in zip(outputs, self._golden(function, args, kwargs, extra, outputs), strict=True):
             self.put(output, shards)
         return result
 
-    def _golden(self, function: Callable, args: tuple, kwargs: dict, outputs: list) -> list[list[torch.Tensor]]:
-        """Run the golden function once per distinct set of inputs; returns one list of chips' values per output."""
+    def _golden(self, function: Callable, args: tuple, kwargs: dict, extra: dict, outputs: list) -> list[list]:
+        """Run the golden function once per distinct set of inputs; returns one list of chips' values per output.
+
+        It gets `extra` as it is, and args and kwargs with values for tensors.
+        """
         inputs = [self.get(t) for t in _tensors((args, kwargs))]
         chips = max([len(shards) for shards in inputs], default=outputs[0].device().get_num_devices())
         inputs = [shards if len(shards) == chips else shards * chips for shards in inputs]
@@ -252,7 +253,7 @@ class Numerics:
             if key not in done:
                 # Some of ttnn's goldens write into their inputs; ours don't.
                 a, k = _replace((args, kwargs), iter(values if own else [v.clone() for v in values]))
-                out = function(*a, **k)
+                out = function(*a, **k, **extra)
                 done[key] = tuple(out) if isinstance(out, (list, tuple)) else (out,)
             per_chip.append(done[key])
         return [list(shards) for shards in zip(*per_chip, strict=True)]
@@ -271,9 +272,11 @@ class Numerics:
     def _to_torch(self, real, tensor, *args, **kwargs):
         kwargs.pop("device", None)
         kwargs.pop("cq_id", None)
-        if on_device(tensor):
-            return real(self.to_host(tensor), *args, **kwargs)
-        return real(self._host_copies.get(tensor.tensor_id, tensor), *args, **kwargs)
+        return real(self.to_host(tensor), *args, **kwargs)
+
+    def _from_device(self, real, tensor, *args, **kwargs):
+        host = real(tensor, *args, **kwargs)  # zeros, but it checks the arguments
+        return self.to_host(tensor) if on_device(tensor) else host
 
     def _copy_to_device(self, real, host, device, *args, **kwargs):
         result = real(host, device, *args, **kwargs)
@@ -283,7 +286,9 @@ class Numerics:
 
     def _copy_to_host(self, real, device, host, *args, **kwargs):
         result = real(device, host, *args, **kwargs)
-        self._host_copies[host.tensor_id] = self.to_host(device)
+        with self.off():  # in place, so that views of the host tensor's memory see it too
+            for place, value in zip(_host_bytes(host), _host_bytes(self.to_host(device)), strict=True):
+                place.copy_(value)
         return result
 
     def _deallocate(self, real, tensor, *args, **kwargs):
@@ -296,12 +301,16 @@ class Numerics:
         return real(tensor, *args, **kwargs)
 
 
-def _grid_columns(tensor: ttnn.Tensor) -> int:
-    return tensor.memory_config().shard_spec.grid.bounding_box().grid_size().x
+def _host_bytes(tensor: ttnn.Tensor) -> list[torch.Tensor]:
+    """The memory of a host tensor, one uint8 view per chip."""
+    buffer = tensor.host_buffer()
+    chips = itertools.product(*map(range, buffer.shape()))
+    return [torch.from_dlpack(buffer.get_shard(ttnn.MeshCoordinate(*chip))) for chip in chips]
 
 
 def _numeric_kwargs(name: str, function: Callable, kwargs: dict) -> dict:
     """The keyword arguments that the golden function takes; MissingGolden for one that matters and it does not take."""
+    kwargs = {k: v for k, v in kwargs.items() if k not in _DESTINATIONS}
     parameters = inspect.signature(function).parameters
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
         return kwargs

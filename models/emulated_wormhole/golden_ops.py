@@ -5,11 +5,13 @@
 """Golden functions for ops that have none in ttnn, or one that can't be used, and for moves that change no value.
 
 Each takes the op's own arguments with every ttnn tensor replaced by its fp32 (or integer) torch value, and returns the
-output values before rounding. Functions marked `needs_layout` get `columns=`, the core grid columns over which the
-first tensor is block sharded, because the op's result depends on it.
+output values before rounding. Functions marked `needs_tensors` also get `tensors=`, those ttnn tensors in order,
+because the op's result depends on their layouts or sharding.
 
 Matmuls run one leading row (batch) at a time: on hardware the order of a reduction is set by the program config, not by
-the batch, and a CPU library that blocks over the whole batch would not keep that.
+the batch, and a CPU library that blocks over the whole batch would not keep that. Matmuls of two batched operands, as
+Q K^T and P V are, also add up K tile by tile in order, so that tiles of zeros change no bit wherever they lie, as on
+hardware where all of K is one block. A second operand of one single matrix is taken for the weights of a linear layer.
 """
 
 from collections.abc import Callable
@@ -17,32 +19,35 @@ from collections.abc import Callable
 import torch
 import ttnn
 
+from models.emulated_wormhole.errors import EmulationError
+
+TILE = 32
 GOLDENS: dict[str, Callable] = {}
-NEEDS_LAYOUT: set[str] = set()
+NEEDS_TENSORS: set[str] = set()
 
 
-def golden(*names: str, needs_layout: bool = False):
+def golden(*names: str, needs_tensors: bool = False):
     """Register the decorated function as golden of the ops called `names` (fully qualified: "ttnn.linear")."""
 
     def register(function: Callable) -> Callable:
         for name in names:
             GOLDENS[name] = function
-            if needs_layout:
-                NEEDS_LAYOUT.add(name)
+            (NEEDS_TENSORS.add if needs_tensors else NEEDS_TENSORS.discard)(name)
         return function
 
     return register
 
 
-def _same(x, *_, **__):
+def move(x):
+    """Golden of ops that change no value: they get their first tensor only, not a destination that follows it."""
     return x
 
 
 for _name in (
-    "clone experimental.typecast interleaved_to_sharded move reallocate reshard sharded_to_interleaved tilize "
+    "assign clone experimental.typecast interleaved_to_sharded move reallocate reshard sharded_to_interleaved tilize "
     "tilize_with_zero_padding to_device to_dtype to_layout to_memory_config typecast untilize copy"
 ).split():
-    GOLDENS[f"ttnn.{_name}"] = _same
+    GOLDENS[f"ttnn.{_name}"] = move
 
 
 @golden("ttnn.reshape", "ttnn.experimental.view", "ttnn.view")
@@ -70,12 +75,18 @@ def activation_function(fused, name: str | None) -> Callable | None:
 
 
 def _rows(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """a @ b, one leading row of a at a time; a: (B, ..., M, K); b: (K, N), (1, ..., K, N) or (B, ..., K, N)."""
-    if a.dim() < 3 or a.shape[0] == 1:
-        return torch.matmul(a, b)
-    shared = b.dim() < a.dim() or b.shape[0] == 1
-    b_rows = [b[0] if b.dim() == a.dim() else b] * a.shape[0] if shared else b
-    return torch.stack([torch.matmul(row, other) for row, other in zip(a, b_rows, strict=True)])
+    """a @ b, one leading row of a at a time; a: (..., M, K); b: (..., K, N), leading dims equal or 1 or missing."""
+    lead = torch.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    if b.shape[:-2].numel() == 1:
+        b = b.reshape(b.shape[-2:])
+        out = torch.stack([torch.matmul(row, b) for row in (a if a.dim() > 2 else a[None])])
+        return out.reshape(*lead, *out.shape[-2:])
+    a, b = (x.expand(*lead, *x.shape[-2:]).reshape(lead[0], -1, *x.shape[-2:]) for x in (a, b))
+    out = torch.zeros(*a.shape[:-1], b.shape[-1])
+    for total, row, other in zip(out, a, b, strict=True):
+        for k in range(0, a.shape[-1], TILE):
+            total.baddbmm_(row[..., k : k + TILE], other[..., k : k + TILE, :])
+    return out.reshape(*lead, *out.shape[-2:])
 
 
 @golden("ttnn.linear", "ttnn.matmul")
@@ -99,15 +110,59 @@ def _layer_norm(x, *, epsilon=1e-12, weight=None, bias=None, residual_input_tens
     return torch.nn.functional.layer_norm(x, x.shape[-1:], weight, bias, epsilon)
 
 
-@golden("ttnn.scale_mask_softmax_in_place", "ttnn.scale_mask_softmax")
-def _scale_mask_softmax(x, scale=None, mask=None, **_):
-    """x: (B, nh, S, T); mask: additive, (B, 1, 1|32|S, T), or row-major (B, 1, T/32, 32)."""
+def _softmax_mask(x, mask, layout, causal: bool, program_config):
+    """The mask as the kernels in ttnn's normalization/softmax/device/kernels/attention add it to x.
+
+    `causal` is is_causal_mask, which means no more than a mask per query; its content is free.
+    """
+    sharded = isinstance(program_config, ttnn.SoftmaxShardedMultiCoreProgramConfig)
+    rows, row_major = x.shape[-2], layout == ttnn.ROW_MAJOR_LAYOUT
+    if mask.shape[0] != x.shape[0]:
+        raise EmulationError(
+            f"the softmax's mask has {mask.shape[0]} batch rows and the scores {x.shape[0]}: the kernel reads mask b "
+            "for batch row b, past the mask's end if need be; repeat the mask"
+        )
+    if causal and row_major and sharded:
+        raise EmulationError("the sharded softmax would hang with is_causal_mask=True and a row-major mask; tilize it")
+    if causal and mask.shape[-2] != rows:
+        raise EmulationError(
+            f"with is_causal_mask=True the softmax reads a mask of as many rows as the scores, {rows}, not "
+            f"{mask.shape[-2]}; pass is_causal_mask=False for one row for all queries"
+        )
+    if causal and sharded and program_config.block_h % -(-rows // TILE):
+        raise EmulationError("with is_causal_mask=True a core of the sharded softmax needs whole heads in its block_h")
+    if causal:
+        return mask
+    if row_major and mask.shape[-1] != x.shape[-1]:
+        return mask.reshape(mask.shape[0], 1, 1, x.shape[-1])
+    if mask.shape[-2] > TILE or mask.shape[1:-2].numel() > 1:
+        raise EmulationError(
+            f"with is_causal_mask=False the softmax takes one row of a mask of shape {tuple(mask.shape)} for all "
+            "queries of a batch row; pass is_causal_mask=True for a mask per query"
+        )
+    return mask[..., :1, :]
+
+
+@golden("ttnn.scale_mask_softmax_in_place", "ttnn.scale_mask_softmax", needs_tensors=True)
+def _scale_mask_softmax(x, scale=None, mask=None, *, tensors, is_causal_mask=False, program_config=None, **_):
+    """x: (B, nh, S, T); mask: additive, (B, 1, 1|32, T) or row-major (B, 1, T/32, 32), or, causal, (B, 1, S, T)."""
     x = x if scale is None else x * scale
     if mask is not None:
-        if mask.shape[-1] != x.shape[-1]:
-            mask = mask.reshape(mask.shape[0], 1, 1, x.shape[-1])
-        x = x + (mask if mask.shape[-2] == x.shape[-2] else mask[..., :1, :])
+        x = x + _softmax_mask(x, mask, tensors[1].layout, is_causal_mask, program_config)
     return torch.softmax(x, dim=-1)
+
+
+@golden("ttnn.scale_causal_mask_hw_dims_softmax_in_place")
+def _hw_dims_softmax(x, scale=None, mask=None, **_):
+    """x: (B, nh, S, T); mask: additive, (1, 1, S, T)."""
+    x = x if scale is None else x * scale
+    if mask is not None and (mask.shape[:-2].numel() > 1 or mask.shape[-2:] != x.shape[-2:]):
+        raise EmulationError(
+            "scale_causal_mask_hw_dims_softmax_in_place reads the first mask for all of the batch, with as many rows "
+            f"as the scores: (1, 1, {x.shape[-2]}, {x.shape[-1]}), not {tuple(mask.shape)}; for more of them use "
+            "scale_mask_softmax_in_place"
+        )
+    return torch.softmax(x if mask is None else x + mask, dim=-1)
 
 
 @golden("ttnn.experimental.create_qkv_heads")
@@ -121,9 +176,10 @@ def _create_qkv_heads(x, *, num_heads, num_kv_heads=None, transpose_k_heads=True
     return q, k.transpose(-1, -2) if transpose_k_heads else k, v
 
 
-@golden("ttnn.experimental.split_query_key_value_and_split_heads", needs_layout=True)
-def _split_heads(x, *, num_heads=16, columns=1, **_):
+@golden("ttnn.experimental.split_query_key_value_and_split_heads", needs_tensors=True)
+def _split_heads(x, *, tensors, num_heads=16, **_):
     """x: (B, 1, S, 3 * nh * d), columns grouped per core column (its q heads | its k heads | its v heads)."""
+    columns = tensors[0].memory_config().shard_spec.grid.bounding_box().grid_size().x
     batch, _one, seq, width = x.shape
     per_core, d = num_heads // columns, width // (3 * num_heads)
     parts = x.reshape(batch, seq, columns, 3, per_core, d).permute(3, 0, 2, 4, 1, 5)
