@@ -139,7 +139,7 @@ class BertSelfAttention:
         return self.attend(qkv, mask, plan, rows)
 
     def chain(self, qkv, mask, plan: ShapePlan, rows: RowsPlan):
-        """Each core on its own heads of one sentence; mask row-major (B, 1, S/32, 32)."""
+        """Each core on its own heads of one row; mask row-major (B, 1, S/32, 32), or tiled (B, 1, S, S) if packed."""
         q, k, v = ttnn.experimental.create_qkv_heads(
             qkv,
             num_heads=self.heads,
@@ -151,7 +151,12 @@ class BertSelfAttention:
         q = first_rows(q, plan, rows, rows.queries)
         scores = self._matmul(q, k, rows.scores_matmul, plan.precision.scores.dtype, plan.scores_kernel)
         probabilities = ttnn.scale_mask_softmax_in_place(
-            scores, None, mask, program_config=rows.softmax, compute_kernel_config=plan.softmax_kernel
+            scores,
+            None,
+            mask,
+            program_config=rows.softmax,
+            is_causal_mask=plan.packed,  # ttnn's name for a mask with a row for every query
+            compute_kernel_config=plan.exact_kernel,
         )
         precision = plan.precision.context
         context = self._matmul(probabilities, v, rows.context_matmul, precision.dtype, plan.context_kernel)

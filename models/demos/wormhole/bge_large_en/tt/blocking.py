@@ -18,8 +18,6 @@ from models.demos.wormhole.bge_large_en.tt.precision import MatmulPrecision
 L1_BYTES = 1_368_736
 TILE_BYTES = {ttnn.float32: 4096, ttnn.bfloat16: 2048, ttnn.bfloat8_b: 1088, ttnn.bfloat4_b: 576}
 
-MAX_K_BLOCK = 8  # tiles of K per block; past that the inputs' buffers grow and the loop is no longer than its start
-
 
 def grid_columns(dims: BertDims, max_columns: int) -> int:
     """gx: the most columns, at most `max_columns`, over which heads, hidden and intermediate tiles all divide."""
@@ -104,8 +102,8 @@ def per_head_matmul(cores: tuple[int, int], heads: int, m: int, k: int, n: int, 
     )
 
 
-def kernel(fidelity: ttnn.MathFidelity, fp32: bool, approximate: bool = False):
+def kernel(fidelity: ttnn.MathFidelity, fp32: bool):
     """Compute kernel config; partial sums of the blocks of K add up in L1."""
     return ttnn.WormholeComputeKernelConfig(
-        math_fidelity=fidelity, math_approx_mode=approximate, fp32_dest_acc_en=fp32, packer_l1_acc=True
+        math_fidelity=fidelity, math_approx_mode=False, fp32_dest_acc_en=fp32, packer_l1_acc=True
     )

@@ -23,7 +23,6 @@ import ttnn
 
 from models.demos.wormhole.bge_large_en.tt.blocking import (
     L1_BYTES,
-    MAX_K_BLOCK,
     TILE_BYTES,
     block_sharded,
     grid_columns,
@@ -77,6 +76,10 @@ class ShapePlan:
     batch: int
     sequence: int
     attention: str
+    packed: bool
+    dense: bool
+    mask_dtype: ttnn.DataType
+    mask_memory: ttnn.MemoryConfig
     precision: Precision
     qkv: ttnn.MemoryConfig
     qkv_matmul: object
@@ -84,12 +87,17 @@ class ShapePlan:
     last: RowsPlan
     qkv_kernel: object
     scores_kernel: object
-    softmax_kernel: object
     context_kernel: object
     output_kernel: object
     ff1_kernel: object
     ff2_kernel: object
     exact_kernel: object
+    pooling_matmul: object
+
+    @property
+    def texts(self) -> int:
+        """Texts that a packed row may hold: as many as tiles, or as pooling's matmul has rows for dense ones."""
+        return TILE if self.dense else self.sequence // TILE
 
 
 def plan_shape(
@@ -100,11 +108,17 @@ def plan_shape(
     precision: Precision,
     attention: str | None = None,
     pooled_rows: int | None = None,
+    packed: bool = False,
+    dense: bool = False,
+    alike: int = 0,
+    reserved: int = 0,
 ) -> ShapePlan:
     """The plan for `batch` rows of `sequence` tokens on a core grid (columns, rows).
 
     attention: CHAIN, SDPA or None for CHAIN where the batch allows it. pooled_rows: tokens of each sentence, a multiple
-    of 32, that are wanted of the last layer; None for all. Scores and then QKV that do not fit L1 in the precision's
+    of 32, that are wanted of the last layer; None for all. packed: rows hold several texts, with a mask (B, 1, S, S) in place of one
+    row of it: bf4 in L1 for texts that begin at a tile, bf16 in DRAM for `dense` ones. alike: all plans up to this many tokens compute the same bits for a text, whichever it is in. reserved:
+    bytes of L1 per core that other tensors hold. Scores and then QKV that do not fit L1 in the precision's
     dtype become bfloat8_b, as the plan's precision then says. ValueError, which names value and limit, for a shape that
     has no plan.
     """
@@ -113,13 +127,21 @@ def plan_shape(
             f"sequence length is {sequence}; a step takes a multiple of {TILE} up to {dims.max_position_embeddings}"
         )
     attention = attention or (CHAIN if batch <= grid[1] else SDPA)
-    shape = _Shape(dims, batch, sequence, grid, attention)
+    if packed and attention == SDPA:
+        raise ValueError(
+            f"batch {batch} of packed rows; packing needs one row per row of the {grid[0]}x{grid[1]} core grid"
+        )
+    shape = _Shape(dims, batch, sequence, grid, attention, max(sequence, alike), L1_BYTES - reserved)
     precision = shape.fitting(precision)
     body = shape.rows_plan(precision, sequence)
     return ShapePlan(
         batch=batch,
         sequence=sequence,
         attention=attention,
+        packed=packed,
+        dense=dense,
+        mask_dtype=ttnn.bfloat4_b if packed and not dense else ttnn.bfloat16,
+        mask_memory=ttnn.L1_MEMORY_CONFIG if packed and not dense else ttnn.DRAM_MEMORY_CONFIG,
         precision=precision,
         qkv=shape.block(3 * shape.h, shape.s) if attention == CHAIN else ttnn.L1_MEMORY_CONFIG,
         qkv_matmul=shape.qkv_matmul(precision),
@@ -127,20 +149,26 @@ def plan_shape(
         last=body if pooled_rows in (None, sequence) else shape.rows_plan(precision, pooled_rows),
         qkv_kernel=kernel(precision.qkv.fidelity, precision.qkv.fp32),
         scores_kernel=kernel(precision.scores.fidelity, precision.scores.fp32),
-        softmax_kernel=kernel(HIFI4, True, precision.approximate),
         context_kernel=kernel(precision.context.fidelity, precision.context.fp32),
         output_kernel=kernel(precision.output.fidelity, precision.output.fp32),
         ff1_kernel=kernel(precision.ff1.fidelity, precision.ff1.fp32),
         ff2_kernel=kernel(precision.ff2.fidelity, precision.ff2.fp32),
         exact_kernel=kernel(HIFI4, True),
+        pooling_matmul=shape.pooling_matmul(grid),
     )
+
+
+def mask_bytes(batch: int, sequence: int, cores: int) -> int:
+    """Bytes of L1 per core that a packed shape's bf4 mask holds, spread over all `cores`."""
+    return -(-batch * (sequence // TILE) ** 2 // cores) * TILE_BYTES[ttnn.bfloat4_b]
 
 
 class _Shape:
     """Tile counts of one (batch, S) on a core grid, and the plans that follow from them."""
 
-    def __init__(self, dims: BertDims, batch: int, sequence: int, grid: tuple[int, int], attention: str):
+    def __init__(self, dims, batch: int, sequence: int, grid: tuple[int, int], attention: str, alike: int, l1: int):
         columns, rows = grid
+        self.alike, self.l1 = alike // TILE, l1  # what depends on the length is decided for `alike` tiles
         self.sequence, self.attention, self.batch = sequence, attention, batch
         self.sentences = _sentences_per_core_row(batch, rows, 1 if attention == CHAIN else MAX_SENTENCES, columns)
         self.gx = grid_columns(dims, columns)
@@ -155,10 +183,10 @@ class _Shape:
         return block_sharded(self.sentences * s * TILE, width * TILE // self.gx, *self.cores)
 
     def check(self, stage: str, needed: int) -> None:
-        if needed > L1_BYTES:
+        if needed > self.l1:
             raise ValueError(
                 f"batch {self.batch} of {self.sequence} tokens in this precision: {stage} needs {needed} bytes of L1 "
-                f"per core, there are {L1_BYTES}; use a shorter sequence, a smaller batch or bfloat8_b"
+                f"per core, there are {self.l1}; use a shorter sequence, a smaller batch or bfloat8_b"
             )
 
     def tensor(self, width: int, dtype, s: int) -> int:
@@ -177,40 +205,55 @@ class _Shape:
         in_bf8 = [replace(precision, scores=replace(precision.scores, dtype=BF8))]
         in_bf8.append(replace(in_bf8[0], qkv=replace(precision.qkv, dtype=BF8)))
         for choice in (precision, *in_bf8):
-            needed = self.attention_bytes(choice)
-            if needed <= L1_BYTES:
+            needed = self.attention_bytes(choice, self.alike)
+            if needed <= self.l1:
                 return choice
         self.check("attention", needed)
 
-    def attention_bytes(self, precision: Precision) -> int:
+    def attention_bytes(self, precision: Precision, s: int) -> int:
         """Bytes per core while the softmax runs; the head split leaves a hole of QKV's size that the scores don't fit."""
-        qkv = self.tensor(3 * self.h, precision.qkv.dtype, self.s)
-        scores = self.heads * self.s * self.s * TILE_BYTES[precision.scores.dtype]
-        return self.tensor(self.h, precision.hidden, self.s) + 2 * qkv + scores + softmax_buffers(self.s)
+        qkv = self.tensor(3 * self.h, precision.qkv.dtype, s)
+        scores = self.heads * s * s * TILE_BYTES[precision.scores.dtype]
+        return self.tensor(self.h, precision.hidden, s) + 2 * qkv + scores + softmax_buffers(s)
 
     def linear(self, stage, s, k, n, in0, out: MatmulPrecision, weights, live, activation=None):
         """Config of a linear layer from k to n tiles of width, over s tiles of every sentence; in0: dtype of its input.
 
-        live: (width, dtype) of all tensors in L1 meanwhile. The block of K is the largest that fits for as many sentences
-        per row of cores as there may be in another batch of this length, so that batches agree on it.
+        live: (width, dtype) of all tensors in L1 meanwhile. The block of K sets the order of the sum. It is the largest
+        that fits with all tokens, not just `s`, and for as many sentences per row of cores as another batch of this length
+        may have, so that layers and batches agree on it.
         """
         k, n = k // self.gx, n // self.gx
 
-        def needed(sentences: int, block: int) -> int:
-            m = sentences * s
+        def needed(m: int, block: int) -> int:
             tensors = sum(m * width // self.gx * TILE_BYTES[dtype] for width, dtype in live)
             return tensors + matmul_buffers(m, n, block, in0, weights, out)
 
-        shared = 2 if self.attention == SDPA and needed(2, 1) <= L1_BYTES else 1
-        blocks = [block for block in range(MAX_K_BLOCK, 0, -1) if k % block == 0]
-        block = next((block for block in blocks if needed(shared, block) <= L1_BYTES), 1)
-        self.check(stage, needed(self.sentences, block))
+        shared = 2 * self.alike if self.attention == SDPA and needed(2 * self.alike, 1) <= self.l1 else self.alike
+        # A block of K lies in one core's shard. The fewer blocks, the fewer times partial sums are packed to L1.
+        blocks = [block for block in range(k, 0, -1) if k % block == 0]
+        block = next((block for block in blocks if needed(shared, block) <= self.l1), 1)
+        self.check(stage, needed(self.sentences * s, block))
         return multicast_matmul(self.cores, self.sentences * s, n, block, out.fp32, activation)
 
     def qkv_matmul(self, precision: Precision):
         live = [(self.h, precision.hidden), (3 * self.h, precision.qkv.dtype)]
         in0, out, weights = precision.hidden, precision.qkv, precision.weights
         return self.linear("QKV", self.s, self.h, 3 * self.h, in0, out, weights, live)
+
+    def pooling_matmul(self, grid: tuple[int, int]):
+        """Weights (B, 1, 32, S) times hidden (B, 1, S, H): a tile of H per core, K in one block, so a mean's order is set."""
+        columns = largest_divisor(self.h, grid[0])
+        return ttnn.MatmulMultiCoreReuseMultiCast1DProgramConfig(
+            compute_with_storage_grid_size=(columns, self.h // columns),
+            in0_block_w=self.s,
+            out_subblock_h=1,
+            out_subblock_w=1,
+            per_core_M=1,
+            per_core_N=1,
+            fuse_batch=False,
+            mcast_in0=True,
+        )
 
     def rows_plan(self, precision: Precision, rows: int) -> RowsPlan:
         s, h, ffn, heads, weights = rows // TILE, self.h, self.ffn, self.heads, precision.weights
@@ -223,8 +266,7 @@ class _Shape:
         norm = layer_norm_buffers(self.sentences * s, h // self.gx, self.gx)
         self.check("the layer norm", norm + sum(self.tensor(width, dtype, s) for width, dtype in [*residual, *holes]))
         chunk = largest_divisor(self.s, SDPA_CHUNK) * TILE
-        # ttnn's approximate GELU is a table of straight lines; the exact one (erf) is what checkpoints were trained with.
-        gelu = ttnn.UnaryWithParam(ttnn.UnaryOpType.GELU, precision.approximate)
+        gelu = ttnn.UnaryWithParam(ttnn.UnaryOpType.GELU, precision.approximate_gelu)
         queries = ttnn.L1_MEMORY_CONFIG
         if self.attention == CHAIN:
             queries = ttnn.create_sharded_memory_config(
@@ -251,7 +293,7 @@ class _Shape:
                 compute_with_storage_grid_size=self.cores,
                 q_chunk_size=min(chunk, rows),
                 k_chunk_size=chunk,
-                exp_approx_mode=precision.approximate,
+                exp_approx_mode=False,
             ),
             output_matmul=self.linear(
                 "the attention output", s, h, h, joined[1], precision.output, weights, [*residual, joined, *holes]

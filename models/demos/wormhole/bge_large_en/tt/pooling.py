@@ -2,9 +2,10 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""Pooling on the device: one row per sentence out of the last hidden states, not normalised.
+"""Pooling on the device: one row per text out of the last hidden states, not normalised.
 
-Normalisation is left to the host, in fp32: a client may ask for fewer dimensions or for the raw row.
+CLS takes a row as it is; the mean is left as a sum, which the host divides by the number of tokens in fp32. Normalisation
+is the host's as well: a client may ask for fewer dimensions or for the raw row.
 """
 
 import ttnn
@@ -16,30 +17,50 @@ from models.demos.wormhole.bge_large_en.tt.plan import ShapePlan
 def cls_pool(hidden, _mask, plan: ShapePlan):
     """(B, 1, R, H) block sharded -> (B, 1, 1, H) row-major, dtype of hidden: the row of the first token."""
     rows = ttnn.sharded_to_interleaved(hidden, ttnn.L1_MEMORY_CONFIG)
-    return _first_rows(rows, plan.batch)
+    return _first_rows(rows, 1)
+
+
+def cls_pick(hidden, pick, plan: ShapePlan):
+    """(B, 1, S, H) block sharded, token numbers (B, n) uint32 among the B S ones -> (B, n, H) bf16 row-major."""
+    rows = ttnn.untilize(hidden, memory_config=ttnn.DRAM_MEMORY_CONFIG)
+    table = ttnn.reshape(rows, (plan.batch * plan.sequence, rows.shape[-1]))
+    return ttnn.embedding(pick, table, layout=ttnn.ROW_MAJOR_LAYOUT, memory_config=ttnn.DRAM_MEMORY_CONFIG)
 
 
 def mean_pool(hidden, mask, plan: ShapePlan):
-    """(B, 1, S, H) block sharded, additive mask (B, 1, S/32, 32) row-major -> (B, 1, 1, H) fp32 row-major.
+    """(B, 1, S, H) block sharded, additive mask (B, 1, S/32, 32) row-major -> (B, 1, 1, H) fp32 row-major: sums.
 
-    The mean over the tokens whose mask is 0: a matmul with weights of 1 and 0, over their sum, both in fp32.
+    Over the tokens whose mask is 0: a matmul with weights of 1 and 0.
     """
-    rows = ttnn.sharded_to_interleaved(hidden, ttnn.L1_MEMORY_CONFIG)
     masks = ttnn.to_layout(ttnn.reshape(mask, (plan.batch, 1, 1, plan.sequence)), ttnn.TILE_LAYOUT)
     weights = ttnn.eqz(masks, memory_config=ttnn.L1_MEMORY_CONFIG)
-    options = {"memory_config": ttnn.L1_MEMORY_CONFIG, "compute_kernel_config": plan.exact_kernel}
-    total = ttnn.matmul(weights, rows, dtype=ttnn.float32, **options)
-    exact = ttnn.typecast(weights, ttnn.float32, memory_config=ttnn.L1_MEMORY_CONFIG)
-    count = ttnn.sum(exact, dim=-1, keepdim=True, **options)
-    return _first_rows(ttnn.divide(total, count), plan.batch)
+    return _first_rows(_sums(hidden, weights, plan), 1)
+
+
+def mean_pick(hidden, pick, plan: ShapePlan):
+    """(B, 1, S, H) block sharded, weights (B, 1, 32, S) bf16 tiles of 1 and 0 -> (B, 1, n, H) fp32 row-major: sums."""
+    return _first_rows(_sums(hidden, pick, plan), plan.texts)
+
+
+def _sums(hidden, weights, plan: ShapePlan):
+    return ttnn.matmul(
+        weights,
+        ttnn.sharded_to_interleaved(hidden, ttnn.L1_MEMORY_CONFIG),
+        dtype=ttnn.float32,
+        memory_config=ttnn.L1_MEMORY_CONFIG,
+        program_config=plan.pooling_matmul,
+        compute_kernel_config=plan.exact_kernel,
+    )
 
 
 POOLING = {"cls": cls_pool, "mean": mean_pool}
+# Of packed rows, with the place of each text as an input.
+PICKING = {"cls": cls_pick, "mean": mean_pick}
 # Tokens of each sentence, a whole tile, that pooling wants of the last layer; None for all.
 POOLED_ROWS = {"cls": TILE, "mean": None}
 
 
-def _first_rows(rows, batch: int):
-    """(B, 1, R, H) tiles -> (B, 1, 1, H) row-major in DRAM: without the rows that pad a tile there is 1/32 to read."""
-    end = [batch - 1, 0, 0, rows.shape[-1] - 1]
+def _first_rows(rows, count: int):
+    """(B, 1, R, H) tiles -> (B, 1, count, H) row-major in DRAM: without the rows that pad a tile there is less to read."""
+    end = [rows.shape[0] - 1, 0, count - 1, rows.shape[-1] - 1]
     return ttnn.untilize_with_unpadding(rows, output_tensor_end=end, memory_config=ttnn.DRAM_MEMORY_CONFIG)

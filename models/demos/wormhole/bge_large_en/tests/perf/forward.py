@@ -1,0 +1,164 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""One warm step of the encoder, recorded: its ops, its input tensors and the L1 it takes. Weights are zeros."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+import ttnn
+
+from models.demos.wormhole.bge_large_en.runner.inputs import Row
+from models.demos.wormhole.bge_large_en.runner.runner import EncoderRunner
+from models.demos.wormhole.bge_large_en.tests.perf.op_records import OpRecord, record_ops
+from models.demos.wormhole.bge_large_en.tt.dims import BertDims
+from models.demos.wormhole.bge_large_en.tt.weights import Weights
+from models.emulated_wormhole import detect, dispatch_only
+
+# hidden size, heads, intermediate size, layers of BGE-large, -base and -small, and all-MiniLM-L6
+MODELS = {
+    "large": (1024, 16, 4096, 24),
+    "base": (768, 12, 3072, 12),
+    "small": (384, 12, 1536, 12),
+    "minilm": (384, 12, 1536, 6),
+}
+L1_LIMIT = 1_499_136  # bytes per core of a Wormhole
+
+
+@dataclass(frozen=True)
+class Forward:
+    """ops: the records of one warm step; input_bytes: of each tensor written to the device for it; peak_l1_bytes: per
+    core, see peak_l1(); cache_entries: of the program cache after the first step
+    of this shape and after the last."""
+
+    ops: tuple[OpRecord, ...]
+    input_bytes: tuple[int, ...]
+    peak_l1_bytes: int
+    cache_entries: tuple[int, int]
+
+
+def model_dims(model: str, layers: int | None = None) -> BertDims:
+    """Dims of one of MODELS with 512 positions, as many layers as asked for."""
+    hidden, heads, ffn, depth = MODELS[model]
+    return BertDims(hidden, heads, ffn, depth if layers is None else layers, 30522, 512, 2, 1e-12)
+
+
+def zero_weights(dims: BertDims) -> Weights:
+    """A checkpoint of zeros; on the emulated Wormhole, where none is read, of tensors that have a shape only."""
+    device = "meta" if detect().emulated else "cpu"
+
+    def zeros(*shape: int) -> torch.Tensor:
+        return torch.zeros(*shape, device=device)
+
+    hidden, ffn = dims.hidden_size, dims.intermediate_size
+    state = {
+        "embeddings.word_embeddings.weight": zeros(dims.vocab_size, hidden),
+        "embeddings.position_embeddings.weight": zeros(dims.max_position_embeddings, hidden),
+        "embeddings.token_type_embeddings.weight": zeros(dims.type_vocab_size, hidden),
+    }
+    dense = {
+        "attention.output.dense": (hidden, hidden),
+        "intermediate.dense": (ffn, hidden),
+        "output.dense": (hidden, ffn),
+    }
+    dense |= {f"attention.self.{name}": (hidden, hidden) for name in ("query", "key", "value")}
+    norms = ["embeddings.LayerNorm"]
+    for layer in range(dims.num_hidden_layers):
+        prefix = f"encoder.layer.{layer}."
+        norms += [f"{prefix}attention.output.LayerNorm", f"{prefix}output.LayerNorm"]
+        for name, shape in dense.items():
+            state |= {f"{prefix}{name}.weight": zeros(*shape), f"{prefix}{name}.bias": zeros(shape[0])}
+    for name in norms:
+        state |= {f"{name}.weight": zeros(hidden), f"{name}.bias": zeros(hidden)}
+    return Weights.from_state_dict(state)
+
+
+@contextlib.contextmanager
+def unwritten_weights() -> Iterator[None]:
+    """On the emulated Wormhole ttnn.from_torch to a device only allocates: 24 layers in a second, not a minute."""
+    if not detect().emulated:
+        yield
+        return
+    convert = ttnn.from_torch
+
+    def allocate(tensor, dtype=None, *, layout=ttnn.ROW_MAJOR_LAYOUT, device=None, memory_config=None, **options):
+        if device is None:
+            return convert(tensor, dtype, layout=layout, memory_config=memory_config, **options)
+        config = memory_config or ttnn.DRAM_MEMORY_CONFIG
+        spec = ttnn.TensorSpec(ttnn.Shape(list(tensor.shape)), dtype, layout, config.buffer_type)
+        return ttnn.allocate_tensor_on_device(spec, device)
+
+    ttnn.from_torch = allocate
+    try:
+        yield
+    finally:
+        ttnn.from_torch = convert
+
+
+@contextlib.contextmanager
+def zero_runner(device, dims: BertDims, batch: int, sequence: int, precision, pooling: str) -> Iterator[EncoderRunner]:
+    """An EncoderRunner with weights of zeros; ops in the block make no values on the emulated Wormhole."""
+    with dispatch_only():
+        with unwritten_weights():
+            runner = EncoderRunner(device, dims, zero_weights(dims), pooling, precision, batch, sequence)
+        try:
+            yield runner
+        finally:
+            runner.close()
+
+
+def full_rows(batch: int, sequence: int) -> list[Row]:
+    """`batch` texts that fill `sequence` tokens each."""
+    return [Row(torch.ones(sequence, dtype=torch.int64)) for _ in range(batch)]
+
+
+def measure(runner: EncoderRunner, batch: int, sequence: int) -> Forward:
+    """Run steps of `batch` full rows on a runner of zero_runner, and say what a warm one does."""
+    rows = full_rows(batch, sequence)
+    runner.run(rows)
+    first = runner.device.num_program_cache_entries()
+    with record_ops() as recording:
+        runner.run(rows)
+    peak = _peak_l1(runner, rows)
+    runner.run(rows)
+    entries = (first, runner.device.num_program_cache_entries())
+    return Forward(tuple(recording.ops), tuple(recording.host_copies), peak, entries)
+
+
+def _peak_l1(runner: EncoderRunner, rows: list[Row]) -> int:
+    ttnn.graph.begin_graph_capture(ttnn.graph.RunMode.NO_DISPATCH)
+    try:
+        runner.run(rows)
+    finally:
+        graph = ttnn.graph.end_graph_capture()
+    return peak_l1(graph)
+
+
+def peak_l1(graph: list[dict]) -> int:
+    """Most bytes of L1 per core in a graph captured without dispatch: live tensors and one program's own buffers.
+
+    ttnn.graph.extract_resource_usage_per_core counts a program's buffers on until the next program sets up its own, so
+    with the next program's output as well, which no allocator has to hold at once. Here they end with their program.
+    """
+    tensors: dict[int, int] = {}
+    own = peak = 0
+    for node in graph:
+        kind, params = node["node_type"], node["params"]
+        if (
+            kind == "function_start"
+            and str(params["name"]).startswith("ttnn.")
+            or kind == "circular_buffer_deallocate_all"
+        ):
+            own = 0
+        elif kind == "buffer_allocate" and params["type"] == "L1":
+            tensors[node["connections"][0]] = int(params["max_size_per_bank"])
+        elif kind == "buffer_deallocate":
+            tensors.pop(node["connections"][0], None)
+        elif kind in ("circular_buffer_allocate", "dataflow_buffer_allocate", "scratchpad_allocate"):
+            if "1" not in (params.get("globally_allocated"), params.get("borrows_memory")):
+                own += int(params["size"])
+        peak = max(peak, sum(tensors.values()) + own)
+    return peak

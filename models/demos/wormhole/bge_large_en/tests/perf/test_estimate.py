@@ -1,0 +1,228 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""What a step of BGE-large may cost, and that the estimate counts what is really called."""
+
+import functools
+import json
+import subprocess
+import sys
+
+import pytest
+import ttnn
+
+from models.demos.wormhole.bge_large_en.tests.perf import (
+    bound,
+    calibration,
+    dispatch,
+    estimate,
+    forward,
+    profiler,
+    work,
+)
+from models.demos.wormhole.bge_large_en.tests.perf.baseline import BASELINE
+from models.demos.wormhole.bge_large_en.tests.perf.op_records import MATMUL, MOVEMENT, kind_of, record_ops
+from models.demos.wormhole.bge_large_en.tests.perf.silicon_figures import FIGURES
+from models.demos.wormhole.bge_large_en.tt import bert
+from models.demos.wormhole.bge_large_en.tt.precision import profile_precision
+from models.emulated_wormhole import dispatch_only
+
+BATCH = 8
+LENGTHS = (384, 512)
+PROFILES = ("performance", "accuracy")
+
+
+@functools.cache
+def fitted():
+    return calibration.calibrate()
+
+
+@pytest.fixture(scope="module")
+def device():
+    device = ttnn.open_device(device_id=0)
+    yield device
+    ttnn.close_device(device)
+
+
+@pytest.fixture(scope="module")
+def measured(device):
+    """Function from (profile, sequence) to (Forward, summary) of BGE-large; each measured once."""
+    dims = forward.model_dims("large")
+
+    @functools.cache
+    def measure(profile: str, sequence: int):
+        precision = profile_precision(profile, dims)
+        with forward.zero_runner(device, dims, BATCH, sequence, precision, "cls") as runner:
+            found = forward.measure(runner, BATCH, sequence)
+        return found, estimate.summary(found, dims, BATCH, sequence, fitted())
+
+    return measure
+
+
+@pytest.mark.parametrize("sequence", LENGTHS)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_counts(measured, profile, sequence):
+    found, result = measured(profile, sequence)
+    assert set(estimate.KEYS) < set(json.loads(json.dumps(result))) and set(result["baseline"]) == set(estimate.KEYS)
+    assert result["programs_per_forward"] <= 280
+    assert result["launches_per_layer"] <= 11 and result["data_movement_launches_per_layer"] == 0
+    assert result["l1_bytes_moved"] <= 0.02 * BASELINE[sequence]["l1_bytes_moved"]
+    assert result["input_tensors"] <= 2
+    assert result["peak_l1_bytes"] <= forward.L1_LIMIT
+    assert found.cache_entries[0] == found.cache_entries[1]
+
+
+@pytest.mark.parametrize(
+    "profile, sequence, least",
+    [("performance", 384, 950), ("performance", 512, 695), ("accuracy", 384, 450), ("accuracy", 512, 330)],
+)
+def test_bound(measured, profile, sequence, least):
+    _, result = measured(profile, sequence)
+    assert result["sentences_per_second"] >= least
+    assert result["calibrated_sentences_per_second"][1] < result["sentences_per_second"]
+
+
+@pytest.mark.parametrize("sequence, least", [(384, 371), (512, 250)])
+def test_calibrated(measured, sequence, least):
+    low, high = measured("performance", sequence)[1]["calibrated_sentences_per_second"]
+    assert low < high and low >= least
+
+
+def test_matmul_bound_by_hand():
+    """2 x 3072 x 1024 x 4096 FLOPs at HiFi2 on 64 cores: 2 x 25,769,803,776 / (64 x 4096) = 196,608 cycles."""
+    flops = bound.matmul_flops(3072, 4096, 1024)
+    assert bound.ideal_ns(flops, "HiFi2", 64, 4_456_448) == 196_608
+    # A row of 32 tokens is over before its weights are read: 4,456,448 bytes at 258 GB/s.
+    small = bound.matmul_flops(32, 4096, 1024)
+    assert bound.ideal_ns(small, "LoFi", 64, 4_456_448) == pytest.approx(17_273, abs=1)
+
+
+@pytest.mark.parametrize("sequence, sentences", [(384, 1064), (512, 782)])
+def test_roofline(sequence, sentences):
+    assert bound.roofline(forward.model_dims("large"), sequence) == pytest.approx(sentences, abs=1)
+
+
+def mean_pooled_ops(device):
+    """Records of one layer of MiniLM at 64 tokens, batch 2."""
+    dims = forward.model_dims("minilm", 1)
+    with forward.zero_runner(device, dims, 2, 64, profile_precision("performance", dims), "mean") as runner:
+        return forward.measure(runner, 2, 64).ops
+
+
+def test_a_stray_op_is_counted(device, monkeypatch):
+    without = mean_pooled_ops(device)
+    layer_call = bert.BertLayer.__call__
+
+    def resharded(self, *args, **kwargs):
+        x = layer_call(self, *args, **kwargs)
+        return ttnn.reshard(x, x.memory_config())
+
+    monkeypatch.setattr(bert.BertLayer, "__call__", resharded)
+    stray = mean_pooled_ops(device)
+    assert sum(op.programs for op in stray) == sum(op.programs for op in without) + 1
+    added = [op for op in stray if op.name == "ttnn.reshard"]
+    assert len(added) == 1 and added[0].kind == MOVEMENT and added[0].l1_bytes_moved == 2 * 64 * 384 * 2
+
+
+def test_views_are_no_programs_and_copies_are(device):
+    with dispatch_only():
+        spec = ttnn.TensorSpec(ttnn.Shape([1, 1, 64, 64]), ttnn.bfloat16, ttnn.TILE_LAYOUT, ttnn.BufferType.DRAM)
+        x = ttnn.allocate_tensor_on_device(spec, device)
+        with record_ops() as recording:
+            ttnn.reshape(x, (1, 2, 32, 64))
+            ttnn.reshape(x, (1, 1, 32, 128))
+            y = ttnn.matmul(x, x)
+            ttnn.deallocate(y)
+    names = [op.name for op in recording.ops]
+    assert names == ["ttnn.reshape", "ttnn.matmul"]
+    product = recording.ops[1]
+    assert product.kind == MATMUL and product.flops == 2 * 64**3 and product.dram_bytes == 3 * 64 * 64 * 2
+
+
+@pytest.mark.parametrize(
+    "name, kind",
+    [
+        ("ttnn.move", MOVEMENT),
+        ("ttnn.sharded_to_interleaved", MOVEMENT),
+        ("ttnn.untilize_with_unpadding", MOVEMENT),
+        ("ttnn.experimental.nlp_concat_heads", "heads"),
+        ("ttnn.experimental.create_qkv_heads", "heads"),
+        ("ttnn.transformer.scaled_dot_product_attention", "attention"),
+        ("ttnn.scale_mask_softmax_in_place", "softmax"),
+        ("ttnn.divide", "element-wise"),
+    ],
+)
+def test_kinds(name, kind):
+    assert kind_of(name) == kind
+
+
+def test_fit_reproduces_its_figures():
+    found = fitted()
+    assert len(found.residuals) == len(FIGURES) and all(price >= 0 for price in found.prices.values())
+    for residual in found.residuals:
+        predicted = found.microseconds(residual.figure.work)
+        assert predicted * residual.fitted == pytest.approx(residual.figure.us)
+        if residual.figure.name.startswith("forward"):
+            low, high = found.range_us(residual.figure.work)
+            assert low <= residual.figure.us <= high
+    assert found.fastest < 1 < found.slowest
+
+
+def test_fit_finds_prices_that_made_its_figures():
+    """Times made of the fitted prices give those prices again, and residuals of 1."""
+    truth = fitted().prices
+    figures = tuple(
+        type(figure)(figure.group, figure.name, calibration.microseconds(truth, figure.work), figure.work, "made")
+        for figure in FIGURES
+    )
+    again = calibration.calibrate(figures)
+    assert all(residual.fitted == pytest.approx(1, abs=1e-3) for residual in again.residuals)
+
+
+def test_unknown_fidelity_is_refused():
+    with pytest.raises(ValueError, match="HiFi9.*LoFi, HiFi2"):
+        work.matmul(1, 1, 1, "HiFi9", k_block=1)
+
+
+def test_profiler_says_why_not(device_target):
+    if device_target.kind == "silicon":
+        pytest.skip("on silicon it may well work")
+    with pytest.raises(RuntimeError, match="on Wormhole silicon only"):
+        profiler.measured_ns(device_target, None, lambda: None, [])
+
+
+def test_report(measured):
+    found, result = measured("performance", 384)
+    text = estimate.report(result, found.ops, forward.model_dims("large"), BATCH, 384, fitted(), None)
+    for part in (
+        "3072x1024x4096",
+        "ideal us >=",
+        "lower bound: ",
+        "against tt-metal's own encoder",
+        "calibrated estimate: ",
+    ):
+        assert part in text
+    for figure in FIGURES:
+        assert figure.name in text and figure.source in text
+
+
+def test_command():
+    """In a process of its own, as the command opens and closes the device. JSON on stdout, the target on stderr."""
+    options = "--model minilm --layers 3 --seq 64 --batch 2 --pooling mean --json".split()
+    command = [sys.executable, "-m", estimate.__name__, *options]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    result = json.loads(run.stdout)
+    assert result["baseline"] is None and result["launches_per_layer"] == 11
+    assert "target: " in run.stderr and "lower bounds" in run.stderr
+
+
+@pytest.mark.slow
+def test_host_dispatch(device):
+    """0.6 of the baseline's programs beside it, and no program compiled after the first step of a shape."""
+    with dispatch_only():
+        found = dispatch.compare(device, 384, "performance")
+    print(found)
+    assert found["chain_programs"] == (227, 48, 234)
+    assert found["ratio"] <= 0.6
+    assert found["cache_entries"][0] == found["cache_entries"][1]
