@@ -102,6 +102,16 @@ def test_reads_on_the_second_queue(device):
 
 
 @formats
+def test_reads_without_values_give_zeros(device, dtype, layout):
+    x, target = ttnn.to_device(on_host(dtype, layout), device), on_host(dtype, layout, 1)
+    with emulated_wormhole.dispatch_only():
+        ttnn.copy_device_to_host_tensor(x, target)
+        assert not memory(target).any() and not memory(x.cpu()).any()
+    ttnn.copy_device_to_host_tensor(x, target)
+    assert equal(target, x)
+
+
+@formats
 def test_host_tensor_rewritten_in_place(device, dtype, layout):
     host, other = on_host(dtype, layout), on_host(dtype, layout, 1)
     view, former = memory(host), on_host(dtype, layout)
