@@ -4,12 +4,13 @@
 
 """Which texts go to the device together, in which shape. Pure functions of lengths; no device here.
 
-A text has a row of its own in a bucket, or lies with others in a packed row, from one tile boundary to another. Its bits
-are the same in both, and so depend on nothing but the text: see Buckets.packed.
+A text has a row of its own in a bucket, or lies with others in a packed row, from one tile boundary to another. Its
+bits are the same in both, and so depend on nothing but the text: see Buckets.packed.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from models.demos.wormhole.bge_large_en.tt.dims import TILE
 
@@ -17,22 +18,37 @@ SEQUENCES = (32, 64, 128, 256, 384, 512)
 PACKED_SEQUENCES = (256, 384)
 DENSE_SEQUENCES = (96, 128, 256, 384)
 MAX_TEXTS = 32  # in a packed row: pooling's matmul makes one tile row of results per row
-PLANNED_AT_ONCE = 256  # texts; more are planned one full step after another until that few are left
+PLANNED_AT_ONCE = 64  # texts; more are planned one step after another until that few are left
+TRIED = 24  # packed steps, in each of the two orders of a search; more find hardly a better plan
 
 
 @dataclass(frozen=True)
 class Buckets:
     """The shapes that are compiled: every sequence length with every batch, all ascending.
 
+    sequences: tokens, multiples of 32. batches: rows of a step.
     packed: lengths of rows that hold several texts, each with the largest batch. A text may lie in any of them or in
     its bucket, so all lengths up to the longest packed one must compute the same bits (tt/plan.py, `alike`).
-    dense: texts follow each other without a gap; tiles then hold parts of two, and bits depend on the neighbours.
+    dense: packed texts follow each other without a gap, more of them in a row. Tiles then hold parts of two texts, and
+    a text's bits depend on its neighbours: this gives up that it has the same vector alone and in any batch.
+    ValueError, naming the value, for shapes that make no plan.
     """
 
     sequences: tuple[int, ...]
     batches: tuple[int, ...]
     packed: tuple[int, ...] = ()
     dense: bool = False
+
+    def __post_init__(self):
+        for name, values, unit in (
+            ("sequences", self.sequences, TILE),
+            ("batches", self.batches, 1),
+            ("packed", self.packed, TILE),
+        ):
+            if any(value < unit or value % unit for value in values) or sorted(set(values)) != list(values):
+                raise ValueError(f"buckets have {name}={values}; ascending multiples of {unit} are needed")
+            if not values and name != "packed":
+                raise ValueError(f"buckets have {name}={values}; at least one is needed")
 
     @property
     def shapes(self) -> list[tuple[int, int, bool]]:
@@ -41,8 +57,7 @@ class Buckets:
         return [(self.batches[-1], sequence, True) for sequence in reversed(self.packed)] + rows
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Text number `text` begins at token `start` of row `row` of a step."""
 
     text: int
@@ -65,13 +80,37 @@ class Step:
 
 
 def default_buckets(
-    max_length: int, max_batch: int, packed: Sequence[int] = PACKED_SEQUENCES, dense: bool = False
+    max_length: int, max_batch: int, packed: Sequence[int] | None = None, dense: bool = False
 ) -> Buckets:
-    """Sequence lengths up to max_length rounded up to a tile; batches 1, for a lone text, 2 and max_batch."""
+    """Sequence lengths up to max_length rounded up to a tile; batches 1, for a lone text, 2 and max_batch.
+
+    packed: lengths of packed rows, of which those up to the longest sequence are taken; None for the usual ones.
+    """
     longest = -(-max_length // TILE) * TILE
     sequences = (*(s for s in SEQUENCES if s < longest), longest)
     batches = sorted({batch for batch in (1, 2, max_batch) if batch <= max_batch})
+    packed = (DENSE_SEQUENCES if dense else PACKED_SEQUENCES) if packed is None else packed
     return Buckets(sequences, tuple(batches), tuple(s for s in packed if s <= longest), dense)
+
+
+def fewer_shapes(buckets: Buckets, most: int) -> Buckets:
+    """`buckets` without the shapes that are missed least, until there are at most `most`, or only the largest.
+
+    Small batches go first, since a step takes as long with one row as with all; then short lengths, which only make a
+    lone short text faster; then packed ones.
+    """
+    while len(buckets.shapes) > max(1, most):
+        if len(buckets.batches) > 1:
+            buckets = replace(buckets, batches=buckets.batches[1:])
+        elif len(buckets.sequences) > 2:
+            buckets = replace(buckets, sequences=buckets.sequences[1:])
+        elif len(buckets.packed) > 1:
+            buckets = replace(buckets, packed=buckets.packed[1:])
+        elif len(buckets.sequences) > 1:
+            buckets = replace(buckets, sequences=buckets.sequences[1:])
+        else:
+            buckets = replace(buckets, packed=())
+    return buckets
 
 
 def plan_steps(lengths: Sequence[int], buckets: Buckets, cost: Callable[[int], float]) -> list[Step]:
@@ -83,42 +122,13 @@ def plan_steps(lengths: Sequence[int], buckets: Buckets, cost: Callable[[int], f
     for text, length in enumerate(lengths):
         if length > buckets.sequences[-1]:
             raise ValueError(f"row {text} has {length} tokens; the longest bucket takes {buckets.sequences[-1]}")
+    search = _Search(lengths, buckets, cost)
     left = sorted(range(len(lengths)), key=lambda text: -lengths[text])
     steps = []
     while len(left) > PLANNED_AT_ONCE:
-        step = min(_next_steps(left, lengths, buckets), key=lambda step: cost(step.sequence) / len(step.places))
-        steps.append(step)
-        left = _without(left, step)
-    # What a token costs at least: the bound by which most plans need not be looked at.
-    rows = buckets.batches[-1]
-    least = min(cost(sequence) / (rows * sequence) for sequence in buckets.sequences + buckets.packed)
-    return steps + _cheapest(left, lengths, buckets, cost, least, float("inf"))[1]
-
-
-def _cheapest(left, lengths, buckets, cost, per_token, limit) -> tuple[float, list[Step]]:
-    """(cost, steps) of the cheapest plan found for the texts `left`, longest first; one that reaches `limit` may be
-    given up. per_token: what a token costs at least."""
-    best = _in_buckets(left, lengths, buckets)
-    least = sum(cost(step.sequence) for step in best)
-    tokens = sum(_size(lengths[text], buckets) for text in left)
-    for sequence in reversed(buckets.packed):
-        bound = max(cost(sequence), tokens * per_token)
-        if bound >= min(least, limit):
-            continue
-        step = _packed_step(left, lengths, buckets, sequence)
-        if len(step.places) < 2:
-            continue
-        rest = _without(left, step)
-        below = min(least, limit) - cost(sequence)
-        after, steps = _cheapest(rest, lengths, buckets, cost, per_token, below) if rest else (0, [])
-        if cost(sequence) + after < least:
-            least, best = cost(sequence) + after, [step, *steps]
-    return least, best
-
-
-def _size(length: int, buckets: Buckets) -> int:
-    """Tokens that a text takes of a packed row."""
-    return length if buckets.dense else -(-length // TILE) * TILE
+        steps.append(search.next_step(left))
+        left = _without(left, steps[-1])
+    return steps + search.cheapest(left)
 
 
 def _without(left: list[int], step: Step) -> list[int]:
@@ -126,41 +136,89 @@ def _without(left: list[int], step: Step) -> list[int]:
     return [text for text in left if text not in placed]
 
 
-def _next_steps(left: list[int], lengths, buckets: Buckets) -> Iterator[Step]:
-    yield _in_buckets(left[: buckets.batches[-1]], lengths, buckets)[0]
-    yield from (_packed_step(left, lengths, buckets, sequence) for sequence in buckets.packed)
+class _Search:
+    """Plans for texts of `lengths`. Lists of texts (`left`) are longest first."""
 
+    def __init__(self, lengths: Sequence[int], buckets: Buckets, cost: Callable[[int], float]):
+        self.buckets, self.rows = buckets, buckets.batches[-1]
+        # Tokens that a text takes of a packed row.
+        self.sizes = [length if buckets.dense else -(-length // TILE) * TILE for length in lengths]
+        self.bucket = [next(s for s in buckets.sequences if s >= length) for length in lengths]
+        self.cost = {sequence: cost(sequence) for sequence in buckets.sequences + buckets.packed}
+        # What a token costs at least: the bound by which most plans need not be looked at.
+        self.per_token = min(cost / (self.rows * sequence) for sequence, cost in self.cost.items())
 
-def _in_buckets(left: list[int], lengths, buckets: Buckets) -> list[Step]:
-    """Every text in a row of its own, as long as its bucket."""
-    by_sequence: dict[int, list[int]] = {}
-    for text in left:
-        by_sequence.setdefault(next(s for s in buckets.sequences if s >= lengths[text]), []).append(text)
-    steps = []
-    for sequence, texts in by_sequence.items():
-        for start in range(0, len(texts), buckets.batches[-1]):
-            part = texts[start : start + buckets.batches[-1]]
-            batch = next(b for b in buckets.batches if b >= len(part))
-            steps.append(Step(batch, sequence, False, tuple(Place(text, row, 0) for row, text in enumerate(part))))
-    return steps
+    def cheapest(self, left: list[int]) -> list[Step]:
+        """The cheapest plan found, with packed rows of ever shorter or of ever longer ones.
 
+        Any order might be the best; but there are few of these two kinds, and they find what all together do.
+        """
+        self._tries = TRIED
+        cost, steps = self._packed(left, self.buckets.packed[::-1], float("inf"))
+        self._tries = TRIED
+        other, longer = self._packed(left, self.buckets.packed, cost)
+        return longer if other < cost else steps
 
-def _packed_step(left: list[int], lengths, buckets: Buckets, sequence: int) -> Step:
-    """One step of packed rows, filled with the longest texts that fit, each in the first row with room."""
-    rows = buckets.batches[-1]
-    room, places = [sequence] * rows, []
-    full = 0
-    texts = [0] * rows
-    for text in left:
-        size = _size(lengths[text], buckets)
-        for row in range(full, rows):
-            if room[row] >= size and texts[row] < MAX_TEXTS:
-                texts[row] += 1
-                places.append(Place(text, row, sequence - room[row]))
-                room[row] -= size
+    def _packed(self, left: list[int], packed: tuple[int, ...], limit: float) -> tuple[float, list[Step]]:
+        """(cost, steps) of the cheapest plan with packed rows of these lengths, in this order, then buckets.
+
+        A plan that reaches `limit` may be given up.
+        """
+        best = self.in_buckets(left)
+        least = sum(self.cost[step.sequence] for step in best)
+        floor = sum(self.sizes[text] for text in left) * self.per_token
+        for index, sequence in enumerate(packed):
+            own = self.cost[sequence]
+            if max(own, floor) >= min(least, limit) or not self._tries:
+                continue
+            self._tries -= 1
+            step = self.packed_step(left, sequence)
+            if len(step.places) < 2:
+                continue
+            rest = _without(left, step)
+            after, steps = self._packed(rest, packed[index:], min(least, limit) - own) if rest else (0.0, [])
+            if own + after < least:
+                least, best = own + after, [step, *steps]
+        return least, best
+
+    def next_step(self, left: list[int]) -> Step:
+        """The step with the longest texts that costs least per token of theirs."""
+        steps = [self.in_buckets(left[: self.rows])[0]]
+        steps += [self.packed_step(left, sequence) for sequence in self.buckets.packed]
+        return min(steps, key=self._per_token)
+
+    def _per_token(self, step: Step) -> float:
+        tokens = sum(self.sizes[place.text] for place in step.places)
+        return self.cost[step.sequence] / tokens if tokens else float("inf")
+
+    def in_buckets(self, left: list[int]) -> list[Step]:
+        """Every text in a row of its own, as long as its bucket."""
+        by_sequence: dict[int, list[int]] = {}
+        for text in left:
+            by_sequence.setdefault(self.bucket[text], []).append(text)
+        steps = []
+        for sequence, texts in by_sequence.items():
+            for start in range(0, len(texts), self.rows):
+                part = texts[start : start + self.rows]
+                batch = next(b for b in self.buckets.batches if b >= len(part))
+                steps.append(Step(batch, sequence, False, tuple(Place(text, row, 0) for row, text in enumerate(part))))
+        return steps
+
+    def packed_step(self, left: list[int], sequence: int) -> Step:
+        """One step of packed rows, filled with the longest texts that fit, each in the first row with room."""
+        rows, least = self.rows, 1 if self.buckets.dense else TILE
+        room, texts, places = [sequence] * rows, [0] * rows, []
+        full = 0  # rows from the first on that take no more
+        for text in left:
+            size = self.sizes[text]
+            for row in range(full, rows):
+                if room[row] >= size and texts[row] < MAX_TEXTS:
+                    places.append(Place(text, row, sequence - room[row]))
+                    room[row] -= size
+                    texts[row] += 1
+                    break
+            while full < rows and (room[full] < least or texts[full] == MAX_TEXTS):
+                full += 1
+            if full == rows:
                 break
-        while full < rows and room[full] < (1 if buckets.dense else TILE):
-            full += 1
-        if full == rows:
-            break
-    return Step(rows, sequence, True, tuple(places))
+        return Step(rows, sequence, True, tuple(places))
