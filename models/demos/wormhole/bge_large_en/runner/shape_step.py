@@ -24,8 +24,9 @@ import ttnn
 
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Place
 from models.demos.wormhole.bge_large_en.runner.inputs import Row
+from models.demos.wormhole.bge_large_en.runner.packed_inputs import PackedInputs
 from models.demos.wormhole.bge_large_en.runner.queues import COMPUTE, Queues
-from models.demos.wormhole.bge_large_en.runner.step_inputs import PackedInputs, RowInputs
+from models.demos.wormhole.bge_large_en.runner.step_inputs import RowInputs
 from models.demos.wormhole.bge_large_en.tt.bert import BertModel
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 from models.demos.wormhole.bge_large_en.tt.plan import ShapePlan
