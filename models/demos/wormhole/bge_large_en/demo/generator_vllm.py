@@ -10,7 +10,8 @@ import torch
 import ttnn
 from loguru import logger
 
-from models.demos.wormhole.bge_large_en.runner.inputs import Row, rows_from_lists, rows_from_padded
+from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets
+from models.demos.wormhole.bge_large_en.runner.inputs import rows_from_lists, rows_from_padded
 from models.demos.wormhole.bge_large_en.runner.runner import EncoderRunner, core_grid
 from models.demos.wormhole.bge_large_en.tt import checkpoint
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims
@@ -48,6 +49,7 @@ class BGEForEmbedding:
         *,
         optimizations: str | None = None,
         precision: Precision | None = None,
+        buckets: Buckets | None = None,
         hf_config=None,
         vllm_config=None,
         prefix: str = "",
@@ -57,8 +59,12 @@ class BGEForEmbedding:
         max_batch_size: rows of one device step per chip, of which 8 are used at most; forward() takes any number.
         max_seq_len: tokens. model_name: local folder or hub name.
         optimizations: "performance" (the default) or "accuracy", see tt/precision.py; instead of it act_dtype and
-        weight_dtype, ttnn dtypes of activations and weights, or precision, every choice one by one. hf_config: when
-        given, must have the checkpoint's dims. vllm_config, prefix: taken for vLLM's interface check and not used.
+        weight_dtype, ttnn dtypes of activations and weights, or precision, every choice one by one.
+        buckets: the shapes to compile, per chip, in place of those that follow from max_batch_size and max_seq_len;
+        runner.batch_plan.default_buckets(384, 8, packed=()) never packs texts into shared rows, and dense=True packs
+        them without a gap: more texts per step, but a text's vector then depends, a little, on its neighbours.
+        hf_config: when given, must have the checkpoint's dims. vllm_config, prefix: taken for vLLM's interface check
+        and not used.
 
         ValueError for a value out of range or a checkpoint that does not fit; FileNotFoundError when it can't be had.
         """
@@ -80,6 +86,7 @@ class BGEForEmbedding:
             precision or _precision(found.dims, optimizations, act_dtype, weight_dtype),
             min(max_batch_size, core_grid(device)[1]),
             max_seq_len,
+            buckets,
         )
         logger.info(f"{model_name}: {found.pooling} pooling, up to {max_seq_len} tokens, {max_batch_size} rows a step")
 
@@ -94,11 +101,12 @@ class BGEForEmbedding:
         tt_data_parallel: int = 1,
         optimizations: str | None = None,
         vllm_config=None,
+        buckets: Buckets | None = None,
     ) -> "BGEForEmbedding":
         """What vLLM's TT loaders call. The checkpoint is vllm_config's model, else hf_config's name, else BGE-large.
 
         tt_data_parallel: the chips of mesh_device each take max_batch_size / tt_data_parallel rows.
-        optimizations: None, "performance" or "accuracy". ValueError for another.
+        optimizations: None, "performance" or "accuracy". ValueError for another. buckets: as for the constructor.
         """
         if tt_data_parallel < 1:
             raise ValueError(f"tt_data_parallel is {tt_data_parallel}; at least 1 is needed")
@@ -110,6 +118,7 @@ class BGEForEmbedding:
             max_seq_len=max_seq_len or DEFAULT_MAX_LENGTH,
             model_name=name or DEFAULT_MODEL,
             optimizations=optimizations,
+            buckets=buckets,
             hf_config=hf_config,
         )
 
@@ -130,14 +139,14 @@ class BGEForEmbedding:
         position_ids = positions if position_ids is None else position_ids
         limits = (self.dims, self.max_seq_len)
         rows = rows_from_padded(input_ids, attention_mask, token_type_ids, position_ids, *limits)
-        pooled = self._run(rows)
+        pooled = self.runner.run(rows)
         return torch.nn.functional.normalize(pooled, dim=-1) if self.normalize else pooled
 
     __call__ = forward
 
     def embed(self, token_ids: Sequence[Sequence[int]]) -> torch.Tensor:
         """Lists of token ids, not padded -> (N, H) fp32, pooled and NOT normalised. ValueError as for forward()."""
-        return self._run(rows_from_lists(token_ids, self.dims, self.max_seq_len))
+        return self.runner.run(rows_from_lists(token_ids, self.dims, self.max_seq_len))
 
     def embed_input_ids(self, input_ids: torch.Tensor) -> torch.Tensor:
         """Part of vLLM's interface for models that it runs itself; this one embeds on the device."""
@@ -162,13 +171,6 @@ class BGEForEmbedding:
     def get_max_batch_size(self) -> int:
         """Rows of one device step per chip."""
         return self.max_batch_size
-
-    def _run(self, rows: list[Row]) -> torch.Tensor:
-        pooled = self.runner.run(rows)
-        bad = (~torch.isfinite(pooled).all(dim=1)).nonzero().flatten().tolist()
-        if bad:
-            raise RuntimeError(f"the device returned NaN or Inf for rows {bad} of {len(rows)}")
-        return pooled
 
 
 def _precision(dims: BertDims, optimizations: str | None, act_dtype, weight_dtype) -> Precision:

@@ -4,21 +4,28 @@
 
 """Runs rows of token ids through the encoder, in the shapes that a batch plan gives, on every chip of a mesh."""
 
-import os
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
-import ttnn
 from loguru import logger
 from tqdm import tqdm
 
-from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, Step, default_buckets, plan_steps
+from models.demos.wormhole.bge_large_en.runner.batch_plan import (
+    Buckets,
+    Step,
+    default_buckets,
+    fewer_shapes,
+    plan_steps,
+)
 from models.demos.wormhole.bge_large_en.runner.inputs import Row
 from models.demos.wormhole.bge_large_en.runner.queues import Queues
 from models.demos.wormhole.bge_large_en.runner.shape_step import ShapeStep
 from models.demos.wormhole.bge_large_en.runner.step_cost import step_microseconds
+from models.demos.wormhole.bge_large_en.runner.tracing import can_trace, shapes_held, trace_bytes, trace_region
 from models.demos.wormhole.bge_large_en.tt.bert import BertModel
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 from models.demos.wormhole.bge_large_en.tt.plan import CHAIN, SDPA, ShapePlan, mask_bytes, plan_shape
@@ -28,9 +35,6 @@ from models.demos.wormhole.bge_large_en.tt.weights import Weights
 
 MAX_GRID = (8, 8)  # worker cores of a Wormhole that every card and dispatch mode has
 IN_FLIGHT = 2  # steps: one computes while the next one's inputs are written
-# Bytes that one program takes of a trace: tt-metal's BGE test reserves 23,887,872 for its 509.
-TRACE_BYTES_PER_PROGRAM = 46_931
-PROGRAMS_PER_LAYER, PROGRAMS_AROUND = 11, 12
 
 
 class DeviceLost(RuntimeError):
@@ -40,8 +44,9 @@ class DeviceLost(RuntimeError):
 class EncoderRunner:
     """device: ttnn device or mesh; weights: consumed; pooling: "cls" or "mean"; max_batch: rows of a step per chip.
 
-    buckets: shapes per chip, None for default_buckets. Past the core rows, batches use SDPA and are not packed. Every
-    shape is planned here, so that one without a plan is refused (ValueError) before weights are loaded.
+    buckets: shapes per chip; None for default_buckets, of which a device with a small trace region gets fewer. Past the
+    core rows, batches use SDPA and are not packed. Every shape is planned here, so that one without a plan, or without
+    room for its trace, is refused (ValueError) before weights are loaded. Calls from several threads take turns.
     """
 
     def __init__(
@@ -58,46 +63,63 @@ class EncoderRunner:
     ):
         if not 1 <= max_length <= dims.max_position_embeddings:
             raise ValueError(f"max_seq_len is {max_length}; the checkpoint takes 1 to {dims.max_position_embeddings}")
-        grid, self._chips = core_grid(device), device.get_num_devices()
+        if buckets is not None and buckets.sequences[-1] < max_length:
+            raise ValueError(f"buckets end at {buckets.sequences[-1]} tokens; max_seq_len is {max_length}")
+        grid, chips = core_grid(device), device.get_num_devices()
+        most = max_batch if buckets is None else buckets.batches[-1]
         # One kind of attention for all batches: a text's bits must not depend on which of them it lands in.
-        attention = CHAIN if max_batch <= grid[1] else SDPA
-        per_chip = buckets or default_buckets(max_length, max_batch, *([()] if attention == SDPA else []))
-        self.device, self.dims, self.pooling, self.max_length = device, dims, pooling, max_length
-        self.plans = plan_buckets(dims, per_chip, self._chips, grid, precision, attention, pooling)
-        batches = tuple(batch * self._chips for batch in per_chip.batches)
-        self.buckets = Buckets(per_chip.sequences, batches, per_chip.packed, per_chip.dense)
-        self._cost = partial(step_microseconds, dims, columns=grid[0])
+        attention = CHAIN if most <= grid[1] else SDPA
         self._traced, reason = can_trace(device)
+        per_chip = buckets or default_buckets(max_length, max_batch, packed=None if attention == CHAIN else ())
         if self._traced:
-            check_trace_region(device, dims, len(self.plans))
+            per_chip = _traceable(per_chip, trace_region(device), dims, chosen=buckets is not None)
+        self.device, self.dims, self.pooling, self.max_length = device, dims, pooling, max_length
+        self.plans = plan_buckets(dims, per_chip, chips, grid, precision, attention, pooling)
+        self.buckets = replace(per_chip, batches=tuple(batch * chips for batch in per_chip.batches))
+        self._cost = partial(step_microseconds, dims, columns=grid[0])
         self._queues = queues or Queues(device)
-        self._model = BertModel(weights, dims, device, precision, attention)
+        self._model: BertModel | None = BertModel(weights, dims, device, precision, attention)
         self._steps: dict[tuple[int, int, bool], ShapeStep] = {}
         self._lost: str | None = None
+        self._turn = threading.Lock()
         how = "as traces" if self._traced else "directly"
         logger.info(f"encoder steps run {how} on {self._queues.io + 1} command queue(s): {reason}")
 
     def run(self, rows: Sequence[Row]) -> torch.Tensor:
         """Rows -> (len(rows), H) fp32, pooled, not normalised, in the order of rows.
 
-        RuntimeError, naming the rows, if a result is NaN or Inf. Whatever a step raises is raised on, after the device
-        has become idle; if it does not, this runner raises DeviceLost from then on.
+        RuntimeError, naming the rows, if a result is NaN or Inf, and after close(). Whatever a step raises is raised
+        on, after the device has become idle; if it does not, this runner raises DeviceLost from then on.
         """
-        if self._lost is not None:
-            raise DeviceLost(f"the device was lost earlier: {self._lost}")
-        pooled = torch.empty(len(rows), self.dims.hidden_size)
-        steps = plan_steps([len(row) for row in rows], self.buckets, self._cost)
-        try:
-            self._pipeline(rows, steps, pooled)
-        except Exception as error:
-            self._settle(error)
-            raise
+        with self._turn:
+            pooled = self._run(rows)
         if self.pooling == "mean":
             pooled /= torch.tensor([len(row) for row in rows], dtype=torch.float32)[:, None]
         bad = (~torch.isfinite(pooled).all(dim=1)).nonzero().flatten().tolist()
         if bad:
             raise RuntimeError(f"the device returned NaN or Inf for rows {bad} of {len(rows)}")
         return pooled
+
+    def planned(self, rows: Sequence[Row]) -> list[Step]:
+        """The device steps that run() takes for these rows."""
+        return plan_steps([len(row) for row in rows], self.buckets, self._cost)
+
+    def _run(self, rows: Sequence[Row]) -> torch.Tensor:
+        self._check_alive()
+        steps = self.planned(rows)
+        pooled = torch.full((len(rows), self.dims.hidden_size), float("nan"))
+        try:
+            self._pipeline(rows, steps, pooled)
+        except BaseException as error:  # an interrupt leaves steps on their way as any other error does
+            self._settle(error)
+            raise
+        return pooled
+
+    def _check_alive(self) -> None:
+        if self._lost is not None:
+            raise DeviceLost(f"the device was lost earlier: {self._lost}")
+        if self._model is None:
+            raise RuntimeError("the runner is closed")
 
     def _pipeline(self, rows: Sequence[Row], steps: list[Step], pooled: torch.Tensor) -> None:
         flying: list[tuple] = []
@@ -110,7 +132,7 @@ class EncoderRunner:
                 shape, pending, texts = flying.pop(0)
                 pooled[texts] = shape.collect(pending)
 
-    def _settle(self, error: Exception) -> None:
+    def _settle(self, error: BaseException) -> None:
         """Make the device idle after a failure, so that no later step meets what is left of this one."""
         try:
             self._queues.drain()
@@ -122,36 +144,72 @@ class EncoderRunner:
 
     def warm_up(self) -> None:
         """Compile, and where possible capture, every shape, so that no later step is slower than the next."""
-        start = time.perf_counter()
-        # All tensors first, then all captures: what is allocated while a trace exists may be overwritten by it.
-        for shape in tqdm(self.plans, desc="compile", unit="shape", disable=None):
-            self._step(shape)
+        with self._turn:
+            self._check_alive()
+            start = time.perf_counter()
+            self._make(list(self.plans))
         shapes = ", ".join(f"{b}x{s}{' packed' * packed}" for b, s, packed in self.plans)
-        seconds = time.perf_counter() - start
-        logger.info(
-            f"{'captured' if self._traced else 'compiled'} {len(self.plans)} shapes in {seconds:.1f} s: {shapes}"
-        )
+        how, seconds = "captured" if self._traced else "compiled", time.perf_counter() - start
+        logger.info(f"{how} {len(self.plans)} shapes in {seconds:.1f} s: {shapes}")
 
     def close(self) -> None:
-        """Free traces and tensors; safe to call again, and after a failure."""
-        steps, self._steps = self._steps, {}
-        for step in steps.values():
-            step.close()
+        """Free traces, tensors and weights; safe to call again, and after a failure. Raises the first error, if any.
+
+        On a lost device, where freeing can't but fail, errors are logged only.
+        """
+        with self._turn:
+            steps, self._steps, self._model = self._steps, {}, None
+            error = _close(steps.values())
+        if error is not None and self._lost is None:
+            raise error
 
     def _step(self, shape: tuple[int, int, bool]) -> ShapeStep:
         """The compiled step of a shape; with traces, all shapes are compiled and captured at the first call."""
         if shape not in self._steps:
-            wanted = self.plans if self._traced else [shape]
-            made = {key: self._make(key) for key in wanted}
-            for step in made.values() if self._traced else ():
-                step.capture()
-            self._steps |= made
+            self._make(list(self.plans) if self._traced else [shape])
         return self._steps[shape]
 
-    def _make(self, shape: tuple[int, int, bool]) -> ShapeStep:
-        step = ShapeStep(self.device, self._queues, self._model, self.dims, self.pooling, self.plans[shape])
-        step.compile()
-        return step
+    def _make(self, shapes: list[tuple[int, int, bool]]) -> None:
+        """Make the steps of those `shapes` that have none yet."""
+        shapes = [shape for shape in shapes if shape not in self._steps]
+        progress = partial(tqdm, unit="shape", disable=None if len(shapes) > 1 else True)
+        made: dict[tuple[int, int, bool], ShapeStep] = {}
+        try:
+            # All tensors first, then all captures: what is allocated while a trace exists may be overwritten by it.
+            for shape in progress(shapes, desc="compile"):
+                sizes = (self.dims, self.pooling, self.plans[shape])
+                made[shape] = ShapeStep(self.device, self._queues, self._model, *sizes)
+                made[shape].compile()
+            for step in progress(made.values(), desc="capture") if self._traced else ():
+                step.capture()
+        except BaseException:
+            _close(made.values())
+            raise
+        self._steps |= made
+
+
+def _close(steps: Iterable[ShapeStep]) -> Exception | None:
+    """Close all steps, whatever one of them raises; logs every error and returns the first."""
+    errors = []
+    for step in steps:
+        try:
+            step.close()
+        except Exception as error:
+            logger.warning(f"closing a shape failed: {error}")
+            errors.append(error)
+    return errors[0] if errors else None
+
+
+def _traceable(per_chip: Buckets, region: int, dims: BertDims, chosen: bool) -> Buckets:
+    """The shapes that a trace region of `region` bytes holds. ValueError unless it holds one, or all if `chosen`."""
+    wanted = len(per_chip.shapes)
+    held = shapes_held(region, dims, wanted, least=wanted if chosen else 1)
+    if held < wanted:
+        logger.warning(
+            f"the trace region of {region} bytes holds {held} of {wanted} shapes, so short texts are padded more; "
+            f"for all open the device with trace_region_size={trace_bytes(dims, wanted)}"
+        )
+    return fewer_shapes(per_chip, held)
 
 
 def plan_buckets(
@@ -163,7 +221,7 @@ def plan_buckets(
     attention: str,
     pooling: str,
 ) -> dict[tuple[int, int, bool], ShapePlan]:
-    """(batch of all chips, sequence length, packed) -> plan of a chip, largest first. ValueError for one without a plan.
+    """(batch of all chips, sequence length, packed) -> plan of a chip, largest first. ValueError where there is none.
 
     The masks of all packed shapes stay in L1, so every plan does without their bytes.
     """
@@ -193,31 +251,3 @@ def core_grid(device) -> tuple[int, int]:
     """(columns, rows) of worker cores that a step uses."""
     size = device.compute_with_storage_grid_size()
     return min(size.x, MAX_GRID[0]), min(size.y, MAX_GRID[1])
-
-
-def trace_bytes(dims: BertDims, shapes: int) -> int:
-    """Bytes of trace region that so many captured shapes take, by tt-metal's own figure for a program; an estimate."""
-    return shapes * (dims.num_hidden_layers * PROGRAMS_PER_LAYER + PROGRAMS_AROUND) * TRACE_BYTES_PER_PROGRAM
-
-
-def check_trace_region(device, dims: BertDims, shapes: int) -> None:
-    """ValueError, with what to set, if the device was opened with too small a trace region for so many shapes."""
-    view = ttnn.get_memory_view(device, ttnn.BufferType.TRACE)
-    region, needed = view.total_bytes_per_bank * view.num_banks, trace_bytes(dims, shapes)
-    if region < needed:
-        raise ValueError(
-            f"the trace region is {region} bytes; {shapes} shapes need about {needed}: open the device with "
-            f"trace_region_size={needed}, or allow fewer shapes by max_seq_len or max_batch_size"
-        )
-
-
-def can_trace(device) -> tuple[bool, str]:
-    """Whether this process can capture traces on the device, and why."""
-    if os.environ.get("TT_METAL_SLOW_DISPATCH_MODE"):
-        return False, "TT_METAL_SLOW_DISPATCH_MODE is set, under which there are no traces"
-    if os.environ.get("TT_METAL_MOCK_CLUSTER_DESC_PATH"):
-        return False, "the device is a mock (TT_METAL_MOCK_CLUSTER_DESC_PATH)"
-    region = ttnn.get_memory_view(device, ttnn.BufferType.TRACE).total_bytes_per_bank
-    if not region:
-        return False, "the device was opened without a trace region (trace_region_size)"
-    return True, f"trace region of {region} bytes per bank"

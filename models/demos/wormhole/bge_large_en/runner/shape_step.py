@@ -8,12 +8,13 @@ With two queues the io queue writes the inputs of the next step and reads the re
 queue runs this one; with one queue the same commands follow each other:
 
     io       wait staging free -> write staging -> written
-    compute  wait written -> copy staging to inputs -> staging free -> forward -> wait read -> copy to result -> done
+    compute  wait written -> copy staging to inputs -> staging free -> forward -> copy to result -> done
     io       wait done -> read result -> read
+    host     wait read
 
-A trace reads its inputs all the time it runs, so they can't be written meanwhile: hence the staging tensors. Every tensor
-that outlives a step is allocated before the first capture, because a trace may write wherever nothing lay when it was
-captured.
+A trace reads its inputs all the time it runs, so they can't be written meanwhile: hence the staging tensors. Every
+tensor that outlives a step is allocated before the first capture, because a trace may write wherever nothing lay when
+it was captured. On the host too a step allocates no input and no result: it writes and reads the same memory.
 """
 
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ import torch
 import ttnn
 
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Place
+from models.demos.wormhole.bge_large_en.runner.host_tensor import HostTensor
 from models.demos.wormhole.bge_large_en.runner.inputs import Row
 from models.demos.wormhole.bge_large_en.runner.packed_inputs import PackedInputs
 from models.demos.wormhole.bge_large_en.runner.queues import COMPUTE, Queues
@@ -32,7 +34,7 @@ from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 from models.demos.wormhole.bge_large_en.tt.plan import ShapePlan
 from models.demos.wormhole.bge_large_en.tt.pooling import PICKING, POOLING
 
-RESULTS = 2  # result tensors, used in turn: one may be read while a step writes the other
+RESULTS = 2  # result tensors, used in turn: one may be read while a step writes the other; so many steps may fly
 
 
 @dataclass(frozen=True)
@@ -51,20 +53,14 @@ class ShapeStep:
         self.device, self.queues, self.model, self.plan = device, queues, model, plan
         self.pool = (PICKING if plan.packed else POOLING)[pooling]
         self.inputs = (PackedInputs if plan.packed else RowInputs)(device, dims, plan, pooling)
-        self._chips, self._size = device.get_num_devices(), dims.hidden_size
-        self._composer = ttnn.ConcatMeshToTensor(device, dim=0)
+        self._size = dims.hidden_size
         self._trace = None
         host = {name: host.tensor for name, host in self.inputs.host.items()}
         self._staging = {name: ttnn.allocate_tensor_on_device(tensor.spec, device) for name, tensor in host.items()}
         self._input = {name: self._allocate_input(name, tensor) for name, tensor in host.items()}
-        for name, tensor in host.items():
-            queues.write(tensor, self._staging[name])
-        written = queues.record(queues.io)
-        queues.wait(COMPUTE, written)
-        for name in host:
-            queues.copy(self._staging[name], self._input[name])
-        self._output = self._results = None
+        self._output, self._results, self._host_results = None, [], []
         self.forget()
+        self._upload(list(host))
 
     def _allocate_input(self, name: str, tensor):
         memory = self.plan.mask_memory if name == "mask" else ttnn.DRAM_MEMORY_CONFIG
@@ -72,37 +68,48 @@ class ShapeStep:
 
     def forget(self) -> None:
         """Drop all events, when the device is idle: at the start, and after a step that failed."""
-        self._staging_free, self._read, self._next = None, [None] * RESULTS, 0
+        self._staging_free, self._next, self._flying = None, 0, 0
 
     def submit(self, rows: Sequence[Row], places: Sequence[Place]) -> Pending:
-        """Start a step with the texts `rows` at `places`; returns at once, or after the forward where there is no trace."""
-        queues, changed = self.queues, self.inputs.fill(rows, places)
-        queues.wait(queues.io, self._staging_free)
-        for name in changed:
-            queues.write(self.inputs.host[name].tensor, self._staging[name])
-        queues.wait(COMPUTE, queues.record(queues.io))
-        for name in changed:
-            queues.copy(self._staging[name], self._input[name])
-        self._staging_free = queues.record(COMPUTE)
+        """Start a step with the texts `rows` at `places`; returns at once, or without a trace after dispatching it."""
+        assert self._flying < RESULTS, "a step would overwrite a result that was not collected"
+        queues = self.queues
+        self._upload(self.inputs.fill(rows, places))
         if self._trace is not None:
             queues.execute(self._trace)
         else:
             self._forward()
         result, self._next = self._next, (self._next + 1) % RESULTS
-        queues.wait(COMPUTE, self._read[result])
         queues.copy(self._output, self._results[result])
-        total = self._results[result].shape[0] * self._chips
+        total = sum(len(view) for view in self._host_rows(result))
+        self._flying += 1
         return Pending(result, self.inputs.slots(total, places), queues.record(COMPUTE))
+
+    def _upload(self, names: list[str]) -> None:
+        """Host tensors to the input tensors, by way of the staging tensors."""
+        queues = self.queues
+        queues.wait(queues.io, self._staging_free)
+        for name in names:
+            queues.write(self.inputs.host[name].tensor, self._staging[name])
+        queues.wait(COMPUTE, queues.record(queues.io))
+        for name in names:
+            queues.copy(self._staging[name], self._input[name])
+        self._staging_free = queues.record(COMPUTE)
 
     def collect(self, pending: Pending) -> torch.Tensor:
         """Wait for a step; its texts' rows (n, H) fp32, in the order in which they were submitted."""
-        queues = self.queues
+        queues, rows = self.queues, self._host_rows(pending.result)
+        for view in rows:
+            view.fill_(float("nan"))  # so that a read that did not happen is never taken for the last one
         queues.wait(queues.io, pending.done)
-        host = queues.read(self._results[pending.result])
-        read = self._read[pending.result] = queues.record(queues.io)
-        queues.finish(read)
-        rows = ttnn.to_torch(host, mesh_composer=self._composer)
-        return rows.reshape(-1, self._size)[pending.slots].float()
+        queues.read(self._results[pending.result], self._host_results[pending.result].tensor)
+        queues.finish(queues.record(queues.io))
+        self._flying -= 1
+        return (torch.cat(rows) if len(rows) > 1 else rows[0])[pending.slots].float()
+
+    def _host_rows(self, result: int) -> list[torch.Tensor]:
+        """Of each chip the rows (n, H) of a result on the host."""
+        return [view.view(-1, self._size) for view in self._host_results[result].views]
 
     def compile(self) -> None:
         """Run once without texts, which compiles every program and allocates what a step returns."""
@@ -112,18 +119,19 @@ class ShapeStep:
 
     def capture(self) -> None:
         """Record the forward for replay."""
-        trace = ttnn.begin_trace_capture(self.device, cq_id=COMPUTE)
-        self._forward()
-        ttnn.end_trace_capture(self.device, trace, cq_id=COMPUTE)
-        self._trace = trace
+        self._trace = ttnn.begin_trace_capture(self.device, cq_id=COMPUTE)
+        try:
+            self._forward()
+        finally:
+            ttnn.end_trace_capture(self.device, self._trace, cq_id=COMPUTE)
 
     def close(self) -> None:
         """Release the trace and free the tensors; safe to call again."""
-        if self._trace is not None:
-            ttnn.release_trace(self.device, self._trace)
-            self._trace = None
-        tensors = [*self._staging.values(), *self._input.values(), *(self._results or []), self._output]
-        self._staging, self._input, self._results, self._output = {}, {}, None, None
+        tensors = [*self._staging.values(), *self._input.values(), *self._results, self._output]
+        self._staging, self._input, self._results, self._output = {}, {}, [], None
+        trace, self._trace = self._trace, None
+        if trace is not None:
+            ttnn.release_trace(self.device, trace)
         for tensor in tensors:
             if tensor is not None:
                 ttnn.deallocate(tensor)
@@ -134,7 +142,14 @@ class ShapeStep:
         pooled = self.pool(hidden, inputs["pick" if self.plan.packed else "mask"], self.plan)
         ttnn.deallocate(hidden)
         if self._output is None:
-            empty = (pooled.shape, pooled.dtype, pooled.layout, self.device, ttnn.DRAM_MEMORY_CONFIG)
-            self._output, *self._results = (ttnn.allocate_tensor_on_device(*empty) for _ in range(1 + RESULTS))
+            self._allocate_results(pooled)
         self.queues.copy(pooled, self._output)
         ttnn.deallocate(pooled)
+
+    def _allocate_results(self, pooled) -> None:
+        """Tensors like `pooled`, row-major, that a step's result is copied to, and host tensors to read it to."""
+        empty = (pooled.shape, pooled.dtype, pooled.layout, self.device, ttnn.DRAM_MEMORY_CONFIG)
+        self._output, *self._results = (ttnn.allocate_tensor_on_device(*empty) for _ in range(1 + RESULTS))
+        kind = torch.float32 if pooled.dtype == ttnn.float32 else torch.bfloat16
+        shape = tuple(pooled.shape)
+        self._host_results = [HostTensor(self.device, shape, pooled.dtype, pooled.layout, kind) for _ in range(RESULTS)]

@@ -17,6 +17,7 @@ from models.demos.wormhole.bge_large_en.demo.checkpoints import BGE_LARGE, regis
 from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbedding
 from models.demos.wormhole.bge_large_en.demo.seeded_checkpoint import write_seeded_checkpoint
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
+from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets
 from models.demos.wormhole.bge_large_en.tests.metrics import cosines
 from models.demos.wormhole.bge_large_en.tt.weights import Weights
 
@@ -120,6 +121,31 @@ def test_warm_steps_add_no_program_and_no_memory(model, device):
     model.forward(torch.randint(0, 30522, (17, 40)))
     assert device.num_program_cache_entries() == programs > 0
     assert ttnn.get_memory_view(device, ttnn.BufferType.L1).total_bytes_allocated_per_bank == used
+
+
+def test_shapes_of_the_users_choice(device, folder):
+    """Their lengths and batches are the only ones, with texts packed to tiles, without a gap or not at all."""
+    ids = torch.randint(0, 30522, (30, 20))
+    expected = ReferenceEncoder.from_pretrained(folder).forward(ids)
+    for buckets, packed in (
+        (Buckets((64,), (4,), packed=(64,)), True),
+        (Buckets((32, 64), (8,), packed=(64, 96), dense=True), True),
+        (Buckets((32, 64), (1, 8)), False),
+    ):
+        model = BGEForEmbedding(device=device, model_name=str(folder), max_seq_len=64, buckets=buckets)
+        assert {shape[1:] for shape in model.runner.plans} == {shape[1:] for shape in buckets.shapes}
+        assert any(step.packed for step in model.runner.planned(ids)) == packed
+        assert cosines(model.forward(ids), expected).min() >= 0.999
+        model.close()
+    with pytest.raises(ValueError, match="buckets end at 32 tokens; max_seq_len is 64"):
+        BGEForEmbedding(device=device, model_name=str(folder), max_seq_len=64, buckets=Buckets((32,), (8,)))
+
+
+def test_a_closed_model_says_so(device, folder):
+    model = BGEForEmbedding(device=device, model_name=str(folder), max_seq_len=64)
+    model.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        model.forward(GOOD)
 
 
 def test_missing_and_left_over_weights(folder):
