@@ -99,11 +99,16 @@ def unwritten_weights() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def zero_runner(device, dims: BertDims, batch: int, sequence: int, precision, pooling: str) -> Iterator[EncoderRunner]:
-    """An EncoderRunner with weights of zeros; ops in the block make no values on the emulated Wormhole."""
+def zero_runner(
+    device, dims: BertDims, batch: int, sequence: int, precision, pooling: str, **options
+) -> Iterator[EncoderRunner]:
+    """An EncoderRunner with weights of zeros; ops in the block make no values on the emulated Wormhole.
+
+    options: the others of EncoderRunner.
+    """
     with dispatch_only():
         with unwritten_weights():
-            runner = EncoderRunner(device, dims, zero_weights(dims), pooling, precision, batch, sequence)
+            runner = EncoderRunner(device, dims, zero_weights(dims), pooling, precision, batch, sequence, **options)
         try:
             yield runner
         finally:
