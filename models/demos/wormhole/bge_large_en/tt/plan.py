@@ -17,7 +17,7 @@ All sizes in tiles of 32x32 unless said otherwise; S sequence length, H hidden s
 intermediate size, gx columns.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import ttnn
 
@@ -36,68 +36,10 @@ from models.demos.wormhole.bge_large_en.tt.blocking import (
 )
 from models.demos.wormhole.bge_large_en.tt.dims import TILE, BertDims
 from models.demos.wormhole.bge_large_en.tt.precision import BF8, HIFI4, MatmulPrecision, Precision
+from models.demos.wormhole.bge_large_en.tt.shape_plan import CHAIN, SDPA, RowsPlan, ShapePlan
 
-CHAIN, SDPA = "chain", "sdpa"
 MAX_SENTENCES = 4  # per row of cores
 SDPA_CHUNK = 4  # tiles of queries and of keys that a core holds at a time
-
-
-@dataclass(frozen=True)
-class RowsPlan:
-    """The ops on `rows` tokens of every sentence: all S of them, or in the last layer only those that pooling wants.
-
-    hidden, intermediate: block-sharded memory configs of (B, 1, rows, H) and (B, 1, rows, F). queries: the
-    height-sharded one of (B, nh, rows, d), or interleaved for SDPA. *_matmul, softmax (or sdpa) and layer_norm: program
-    configs.
-    """
-
-    rows: int
-    hidden: ttnn.MemoryConfig
-    intermediate: ttnn.MemoryConfig
-    queries: ttnn.MemoryConfig
-    scores_matmul: object
-    softmax: object
-    context_matmul: object
-    sdpa: object
-    output_matmul: object
-    layer_norm: object
-    ff1_matmul: object
-    ff2_matmul: object
-
-
-@dataclass(frozen=True)
-class ShapePlan:
-    """The plan of one (batch, S) step; made by plan_shape(). sequence: S in tokens.
-
-    body plans all layers but the last, last that one. qkv: memory config of (B, 1, S, 3H). *_kernel: compute kernel
-    configs of each matmul; exact_kernel that of softmax, layer norm and pooling.
-    """
-
-    batch: int
-    sequence: int
-    attention: str
-    packed: bool
-    dense: bool
-    mask_dtype: ttnn.DataType
-    mask_memory: ttnn.MemoryConfig
-    precision: Precision
-    qkv: ttnn.MemoryConfig
-    qkv_matmul: object
-    body: RowsPlan
-    last: RowsPlan
-    qkv_kernel: object
-    scores_kernel: object
-    context_kernel: object
-    output_kernel: object
-    ff1_kernel: object
-    ff2_kernel: object
-    exact_kernel: object
-    pooling_matmul: object
-
-    @property
-    def texts(self) -> int:
-        """Texts that a packed row may hold: as many as tiles, or as pooling's matmul has rows for dense ones."""
-        return TILE if self.dense else self.sequence // TILE
 
 
 def plan_shape(
@@ -116,11 +58,15 @@ def plan_shape(
     """The plan for `batch` rows of `sequence` tokens on a core grid (columns, rows).
 
     attention: CHAIN, SDPA or None for CHAIN where the batch allows it. pooled_rows: tokens of each sentence, a multiple
-    of 32, that are wanted of the last layer; None for all. packed: rows hold several texts, with a mask (B, 1, S, S) in place of one
-    row of it: bf4 in L1 for texts that begin at a tile, bf16 in DRAM for `dense` ones. alike: all plans up to this many tokens compute the same bits for a text, whichever it is in. reserved:
-    bytes of L1 per core that other tensors hold. Scores and then QKV that do not fit L1 in the precision's
-    dtype become bfloat8_b, as the plan's precision then says. ValueError, which names value and limit, for a shape that
-    has no plan.
+    of 32, that are wanted of the last layer; None for all.
+
+    packed: a row holds several texts, and the mask is (B, 1, S, S) instead of one row of it: bf4 in L1 for texts that
+    begin at a tile, bf16 in DRAM for `dense` ones, which follow each other without a gap. alike: all plans up to this
+    many tokens compute the same bits for a text, whichever of them it is in. reserved: bytes of L1 per core that other
+    tensors hold.
+
+    Scores, and then QKV, that do not fit L1 in the precision's dtype become bfloat8_b, as the plan's precision then
+    says. ValueError, which names value and limit, for a shape that has no plan.
     """
     if sequence % TILE or not TILE <= sequence <= dims.max_position_embeddings:
         raise ValueError(
@@ -134,14 +80,15 @@ def plan_shape(
     shape = _Shape(dims, batch, sequence, grid, attention, max(sequence, alike), L1_BYTES - reserved)
     precision = shape.fitting(precision)
     body = shape.rows_plan(precision, sequence)
+    tile_aligned = packed and not dense
     return ShapePlan(
         batch=batch,
         sequence=sequence,
         attention=attention,
         packed=packed,
         dense=dense,
-        mask_dtype=ttnn.bfloat4_b if packed and not dense else ttnn.bfloat16,
-        mask_memory=ttnn.L1_MEMORY_CONFIG if packed and not dense else ttnn.DRAM_MEMORY_CONFIG,
+        mask_dtype=ttnn.bfloat4_b if tile_aligned else ttnn.bfloat16,
+        mask_memory=ttnn.L1_MEMORY_CONFIG if tile_aligned else ttnn.DRAM_MEMORY_CONFIG,
         precision=precision,
         qkv=shape.block(3 * shape.h, shape.s) if attention == CHAIN else ttnn.L1_MEMORY_CONFIG,
         qkv_matmul=shape.qkv_matmul(precision),
@@ -211,7 +158,7 @@ class _Shape:
         self.check("attention", needed)
 
     def attention_bytes(self, precision: Precision, s: int) -> int:
-        """Bytes per core while the softmax runs; the head split leaves a hole of QKV's size that the scores don't fit."""
+        """Bytes per core while the softmax runs; the scores don't fit the hole that the head split leaves of QKV."""
         qkv = self.tensor(3 * self.h, precision.qkv.dtype, s)
         scores = self.heads * s * s * TILE_BYTES[precision.scores.dtype]
         return self.tensor(self.h, precision.hidden, s) + 2 * qkv + scores + softmax_buffers(s)
@@ -219,9 +166,9 @@ class _Shape:
     def linear(self, stage, s, k, n, in0, out: MatmulPrecision, weights, live, activation=None):
         """Config of a linear layer from k to n tiles of width, over s tiles of every sentence; in0: dtype of its input.
 
-        live: (width, dtype) of all tensors in L1 meanwhile. The block of K sets the order of the sum. It is the largest
-        that fits with all tokens, not just `s`, and for as many sentences per row of cores as another batch of this length
-        may have, so that layers and batches agree on it.
+        live: (width, dtype) of all tensors in L1 meanwhile. The block of K sets the order of the sum, so layers and
+        batches must agree on it: it is the largest that fits with all tokens, not just `s`, and with as many sentences
+        per row of cores as another batch of this length may have.
         """
         k, n = k // self.gx, n // self.gx
 
@@ -242,7 +189,7 @@ class _Shape:
         return self.linear("QKV", self.s, self.h, 3 * self.h, in0, out, weights, live)
 
     def pooling_matmul(self, grid: tuple[int, int]):
-        """Weights (B, 1, 32, S) times hidden (B, 1, S, H): a tile of H per core, K in one block, so a mean's order is set."""
+        """Weights (B, 1, 32, S) times hidden (B, 1, S, H): a tile of H per core, K in one block: one order of a sum."""
         columns = largest_divisor(self.h, grid[0])
         return ttnn.MatmulMultiCoreReuseMultiCast1DProgramConfig(
             compute_with_storage_grid_size=(columns, self.h // columns),
