@@ -12,10 +12,10 @@ bound by the OpPerformanceModel rule (bound.py) is a LOWER BOUND on time that no
 """
 
 import argparse
-import contextlib
 import json
 import sys
 
+from models.demos.wormhole.bge_large_en.tests.perf.stdout import own_stdout
 from models.emulated_wormhole import activate, dispatch_only
 
 KEYS = (
@@ -169,42 +169,40 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    options = parse(arguments)
+    options, out = parse(arguments), own_stdout()
     target = activate()
-    log = sys.stderr if options.json else sys.stdout
+    log = sys.stderr if options.json else out
     print(f"target: {target.describe()}; times below are estimates, bounds are lower bounds", file=log)
-    # ttnn prints its configuration to stdout as it is imported.
-    with contextlib.redirect_stdout(sys.stderr):
-        import ttnn
+    import ttnn
 
-        from models.demos.wormhole.bge_large_en.tests.perf import calibration, forward, profiler
-        from models.demos.wormhole.bge_large_en.tt.precision import profile_precision
+    from models.demos.wormhole.bge_large_en.tests.perf import calibration, forward, profiler
+    from models.demos.wormhole.bge_large_en.tt.precision import profile_precision
 
-        dims = forward.model_dims(options.model, options.layers)
-        precision = profile_precision(options.profile, dims)
-        with dispatch_only():
-            device = ttnn.open_device(device_id=0)
-        measured = None
-        try:
-            runner = forward.zero_runner(device, dims, options.batch, options.seq, precision, options.pooling)
-            with runner as encoder:
-                found = forward.measure(encoder, options.batch, options.seq)
-                reason = profiler.why_not(target)
-                if reason is None:
-                    rows = forward.full_rows(options.batch, options.seq)
-                    measured = profiler.measured_ns(target, device, lambda: encoder.run(rows), found.ops)
-        finally:
-            ttnn.close_device(device)
-        fitted = calibration.calibrate()
+    dims = forward.model_dims(options.model, options.layers)
+    precision = profile_precision(options.profile, dims)
+    with dispatch_only():
+        device = ttnn.open_device(device_id=0)
+    measured = None
+    try:
+        runner = forward.zero_runner(device, dims, options.batch, options.seq, precision, options.pooling)
+        with runner as encoder:
+            found = forward.measure(encoder, options.batch, options.seq)
+            reason = profiler.why_not(target)
+            if reason is None:
+                rows = forward.full_rows(options.batch, options.seq)
+                measured = profiler.measured_ns(target, device, lambda: encoder.run(rows), found.ops)
+    finally:
+        ttnn.close_device(device)
+    fitted = calibration.calibrate()
     result = summary(found, dims, options.batch, options.seq, fitted)
     if options.json:
         if measured:
             result["measured_kernel_ms"] = sum(measured) / 1e6
-        print(json.dumps(result))
+        print(json.dumps(result), file=out, flush=True)
         return
-    print(report(result, found.ops, dims, options.batch, options.seq, fitted, measured))
+    print(report(result, found.ops, dims, options.batch, options.seq, fitted, measured), file=out, flush=True)
     if reason:
-        print(f"not measured: {reason}")
+        print(f"not measured: {reason}", file=out, flush=True)
 
 
 if __name__ == "__main__":

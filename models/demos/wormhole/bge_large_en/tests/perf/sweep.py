@@ -6,8 +6,8 @@
 
     python -m models.demos.wormhole.bge_large_en.tests.perf.sweep [--hidden 1024] [--batch 8 16] [--seq 384] [--json]
 
-Two layers, one of each kind, with every op checked, configured and allocated by ttnn; no values. Peak L1 is that of the
-larger layer's live buffers and circular buffers, in bytes, from ttnn's graph capture without dispatch. Emulated only.
+Two layers, one of each kind, with every op checked, configured and allocated by ttnn; no values. Peak L1 is that of live
+tensors and a program's circular buffers, in bytes, from ttnn's graph capture without dispatch. Emulated only.
 """
 
 import argparse
@@ -17,13 +17,13 @@ from dataclasses import dataclass
 
 import torch
 
+from models.demos.wormhole.bge_large_en.tests.perf.stdout import own_stdout
 from models.emulated_wormhole import activate, dispatch_only
 
 HIDDEN = {384: (12, 1536), 768: (12, 3072), 1024: (16, 4096)}  # hidden size -> heads, intermediate size
 BATCHES = tuple(range(1, 17))
 SEQUENCES = (32, 64, 128, 256, 384, 512)
 GRIDS = ((8, 8), (8, 7))
-L1_LIMIT = 1_499_136  # bytes per core (shared by tensors, circular buffers and 105,824 bytes of firmware)
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ def sweep(device, wanted, profiles=("performance", "accuracy"), pooling: str = "
 def _one(device, models: dict, hidden: int, batch: int, sequence: int, grid, profile: str, pooling: str) -> Swept:
     import ttnn
 
+    from models.demos.wormhole.bge_large_en.tests.perf.forward import peak_l1
     from models.demos.wormhole.bge_large_en.tt.bert import BertModel
     from models.demos.wormhole.bge_large_en.tt.dims import BertDims
     from models.demos.wormhole.bge_large_en.tt.plan import plan_shape
@@ -91,10 +92,10 @@ def _one(device, models: dict, hidden: int, batch: int, sequence: int, grid, pro
         forward()  # for real: what does not fit raises
         ttnn.graph.begin_graph_capture(ttnn.graph.RunMode.NO_DISPATCH)
         forward()
-        usage = ttnn.graph.extract_resource_usage_per_core(ttnn.graph.end_graph_capture())
+        peak = peak_l1(ttnn.graph.end_graph_capture())
         ttnn.deallocate(ids)
         ttnn.deallocate(mask)
-    return Swept(*shape, attention=plan.attention, peak_l1=usage.peak_total)
+    return Swept(*shape, attention=plan.attention, peak_l1=peak)
 
 
 class _ZeroWeights:
@@ -117,23 +118,29 @@ def main() -> None:
     parser.add_argument("--seq", type=int, nargs="+", default=SEQUENCES)
     parser.add_argument("--pooling", default="cls", choices=("cls", "mean"))
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    options = parser.parse_args()
+    options, out = parser.parse_args(), own_stdout()
     target = activate("n150")
     import ttnn
+
+    from models.demos.wormhole.bge_large_en.tt.blocking import L1_BYTES
 
     if not target.emulated:
         parser.error(f"this sweep measures L1 on the mock device only; this is {target}")
     if not options.json:
-        print(f"running on: {target}; limit {L1_LIMIT} bytes of L1 per core")
+        print(f"running on: {target}; a step has {L1_BYTES} bytes of L1 per core", file=out)
     device = ttnn.open_device(device_id=0)
-    for shape in sweep(device, shapes(options.hidden, options.batch, options.seq), pooling=options.pooling):
-        if options.json:
-            print(json.dumps(vars(shape)), flush=True)
-            continue
-        name = f"{shape.hidden:5d} {shape.batch:3d} x {shape.sequence:3d}  {shape.grid[0]}x{shape.grid[1]} {shape.profile:12s}"
-        share = f"{shape.attention:6s} {shape.peak_l1:9,d} B {shape.peak_l1 / L1_LIMIT:5.1%}" if shape.peak_l1 else ""
-        print(name, share or f"refused: {shape.refused}", flush=True)
+    for found in sweep(device, shapes(options.hidden, options.batch, options.seq), pooling=options.pooling):
+        print(json.dumps(vars(found)) if options.json else line(found, L1_BYTES), file=out, flush=True)
     ttnn.close_device(device)
+
+
+def line(found: Swept, limit: int) -> str:
+    """One shape in the table; limit: bytes of L1 per core."""
+    columns, rows = found.grid
+    shape = f"{found.hidden:5d} {found.batch:3d} x {found.sequence:3d}  {columns}x{rows} {found.profile:12s}"
+    if found.peak_l1 is None:
+        return f"{shape} refused: {found.refused}"
+    return f"{shape} {found.attention:6s} {found.peak_l1:9,d} B {found.peak_l1 / limit:5.1%}"
 
 
 if __name__ == "__main__":
