@@ -33,9 +33,9 @@ class MatmulPrecision:
 class Precision:
     """weights: dtype of the matmul weights; the rest one MatmulPrecision per matmul, in the order they run.
 
-    output and ff2 have one dtype, that of the hidden states. approximate_gelu: in FF1, by six
-    straight lines (ckernel_sfpu_gelu.h of tt-metal) and not by the error function. The exponentials of the softmax stay
-    exact in every profile: that of a masked score must be 0.
+    output and ff2 have one dtype, that of the hidden states. approximate_gelu: in FF1, by six straight lines
+    (ckernel_sfpu_gelu.h of tt-metal) and not by the error function. The exponentials of the softmax stay exact in every
+    profile: that of a masked score must be 0.
     """
 
     weights: ttnn.DataType
@@ -85,10 +85,10 @@ def profile_precision(profile: str, dims: BertDims) -> Precision:
     if profile not in PROFILES:
         raise ValueError(f"optimizations is {profile!r}; choose from {', '.join(PROFILES)}")
     if dims.hidden_size <= 512:
-        # Narrow models lose most by cut products and by an approximate GELU (0.993 cosine on MiniLM), and gain least.
+        # Narrow models lose most by cut products, by bf8 weights and by an approximate GELU, and gain least.
         if profile == "accuracy":
             return Precision.uniform(BF16, BF16, BF16, HIFI2, True)
-        fast = Precision.uniform(BF16, BF8, BF8, HIFI2, False)
+        fast = Precision.uniform(BF16, BF16, BF8, HIFI2, False)
         return replace(fast, ff1=replace(fast.ff1, dtype=BF16))
     if profile == "accuracy":
         precise = Precision.uniform(BF16, BF16, BF16, HIFI2, False)
