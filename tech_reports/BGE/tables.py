@@ -1,0 +1,198 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""The tables of bge.md in Markdown, from the cases and from what the slower commands printed."""
+
+import contextlib
+import json
+import re
+from collections import defaultdict
+from pathlib import Path
+
+from tech_reports.BGE.cases import BATCH, Case, estimate
+
+TARGETS = {384: 371, 512: 250}  # sentences/s that the low end of the calibrated estimate is to reach
+
+
+def table(heading, rows) -> str:
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def name(enum) -> str:
+    """bf16, bf8 of a DataType; LoFi, HiFi2 of a MathFidelity."""
+    short = str(enum).rsplit(".", 1)[-1]
+    return {"BFLOAT16": "bf16", "BFLOAT8_B": "bf8"}.get(short, short)
+
+
+def plan_table(case: Case) -> str:
+    """The eleven programs of a layer, off the plan; L1 off the captured graph."""
+    plan, rows, precision = case.plan, case.plan.body, case.plan.precision
+    matmuls = {
+        "QKV": (plan.qkv, plan.qkv_matmul, precision.qkv),
+        "Q K^T": (None, rows.scores_matmul, precision.scores),
+        "times V": (None, rows.context_matmul, precision.context),
+        "output": (rows.hidden, rows.output_matmul, precision.output),
+        "FF1": (rows.intermediate, rows.ff1_matmul, precision.ff1),
+        "FF2": (rows.hidden, rows.ff2_matmul, precision.ff2),
+    }
+    others = {
+        "split heads": (rows.queries, "", precision.qkv.dtype),
+        "softmax": (None, rows.softmax, precision.scores.dtype),
+        "join heads": (rows.hidden, "", precision.context.dtype),
+        "norm 1": (rows.hidden, rows.layer_norm, precision.hidden),
+        "norm 2": (rows.hidden, rows.layer_norm, precision.hidden),
+    }
+    lines = []
+    for op in case.ops:
+        if op.label in matmuls:
+            memory, config, kind = matmuls[op.label]
+            values = f"K block {config.in0_block_w}, subblock {config.out_subblock_h}x{config.out_subblock_w}, per core"
+            values += f" {config.per_core_M}x{config.per_core_N}"
+            dtype, arithmetic = kind.dtype, f"{name(kind.fidelity)}, {'fp32' if kind.fp32 else 'bf16'}"
+        else:
+            memory, config, dtype = others[op.label]
+            values, arithmetic = "", "-"
+            if config:
+                values = f"block {config.block_h}x{config.block_w}, subblock 1x{config.subblock_w}"
+                arithmetic = "HiFi4, fp32"
+        layout = "height, in its core's shard" if memory is None else shard(memory)
+        lines.append(
+            (op.label, op.shape, layout, values, name(dtype), arithmetic, f"{op.l1_tensors + op.l1_buffers:,}")
+        )
+    heading = (
+        "op",
+        "output, or MxKxN",
+        "shard of the output",
+        "program config (tiles)",
+        "dtype",
+        "arithmetic",
+        "L1 bytes",
+    )
+    return table(heading, lines)
+
+
+def shard(memory) -> str:
+    height, width = memory.shard_spec.shape
+    return f"{str(memory.memory_layout).rsplit('.', 1)[-1].split('_')[0].lower()} {height}x{width}"
+
+
+def bounds_table(cases: list[Case], dims) -> str:
+    from models.demos.wormhole.bge_large_en.tests.perf.bound import roofline
+
+    rows = []
+    for c in cases:
+        peak, low = roofline(dims, c.sequence), c.summary["calibrated_sentences_per_second"]
+        bound = c.summary["sentences_per_second"]
+        rows.append(
+            (c.profile, c.sequence, f"{peak:.0f}", f"{c.ideal_ms:.2f}", f"{bound:.0f}", f"{bound / peak:.3f}")
+            + (f"{c.fitted_ms:.2f}", f"{BATCH * 1e3 / c.fitted_ms:.0f}", f"{low[0]:.0f} to {low[1]:.0f}")
+            + (c.summary["programs_per_forward"], f"{c.summary['peak_l1_bytes']:,}")
+        )
+    heading = "profile, tokens, LoFi roofline /s, bound ms, bound /s, of roofline, fitted ms, fitted /s, range /s"
+    return table((*heading.split(", "), "programs", "peak L1 bytes"), rows)
+
+
+def units_table(cases: list[Case]) -> str:
+    units = sorted({u for c in cases for u in c.unit_us}, key=lambda u: -cases[0].unit_us.get(u, 0))
+    rows = [(u, *(f"{c.unit_us.get(u, 0) / 1e3:.2f}" for c in cases)) for u in units]
+    rows.append(("sum", *(f"{c.fitted_ms:.2f}" for c in cases)))
+    return table(("unit", *(f"{c.profile} {c.sequence}, ms" for c in cases)), rows)
+
+
+def prices_table(fitted) -> str:
+    from models.demos.wormhole.bge_large_en.tests.perf.work import UNITS
+
+    return table(
+        ("unit", "us each", "what it counts"),
+        [(unit, f"{price:.2f}", UNITS[unit]) for unit, price in fitted.prices.items()],
+    )
+
+
+def residuals_table(fitted) -> str:
+    rows = []
+    for r in fitted.residuals:
+        if r.left_out is not None:
+            rows.append(
+                (r.figure.group, r.figure.name, f"{r.figure.us:,.0f}", f"{r.fitted:.3f}", f"{r.left_out:.3f}")
+                + (f"`{r.figure.source}`" if r.figure.source.startswith("models/") else r.figure.source,)
+            )
+    return table(("encoder", "figure", "measured us", "fitted", "left out", "source"), rows)
+
+
+def targets_table(cases: list[Case], fitted) -> str:
+    """How far the low end is from its target, and what it would be without the slowest left-out residual."""
+    judged = sorted(
+        r.left_out for r in fitted.residuals if r.left_out is not None and r.figure.name.startswith("forward")
+    )
+    rows = []
+    for c in cases:
+        if c.profile != "performance":
+            continue
+        low, target = c.summary["calibrated_sentences_per_second"][0], TARGETS[c.sequence]
+        wanted = BATCH * 1e3 / target / fitted.slowest
+        rows.append(
+            (c.sequence, target, f"{low:.0f}", f"{low / target:.2f}", f"{c.fitted_ms:.2f}", f"{wanted:.2f}")
+            + (f"{BATCH * 1e3 / (c.fitted_ms * judged[-2]):.0f}",)
+        )
+    heading = "tokens, target /s, low end /s, low end / target, fitted ms, fitted ms that would reach it"
+    return table((*heading.split(", "), f"low end with the next residual, {judged[-2]:.3f}"), rows)
+
+
+def sweep_tables(path: Path) -> dict[str, str]:
+    swept = [json.loads(line) for line in path.read_text().splitlines() if line.startswith("{")]
+    legal, reasons = defaultdict(set), defaultdict(int)
+    for one in swept:
+        key = one["hidden"], "x".join(map(str, one["grid"])), one["profile"]
+        if one["refused"] is None:
+            legal[key, one["sequence"]].add((one["batch"], one["attention"]))
+        else:
+            reasons[re.sub(r"\b\d+(x\d+)?\b", "N", one["refused"])] += 1
+    keys = list(dict.fromkeys(key for key, _ in legal))
+    sequences = sorted({sequence for _, sequence in legal})
+    rows = []
+    for key in keys:
+        cells = []
+        for sequence in sequences:
+            batches = {kind: [b for b, a in legal[key, sequence] if a == kind] for kind in ("chain", "sdpa")}
+            cells.append(" / ".join(str(max(batches[kind], default="-")) for kind in batches))
+        rows.append((*key, *cells))
+    count = sum(one["refused"] is None for one in swept)
+    summary = f"{len(swept)} shapes and profiles: {count} legal, {len(swept) - count} refused."
+    refusals = "\n".join(f"- {n} times: {reason}" for reason, n in sorted(reasons.items(), key=lambda r: -r[1]))
+    heading = ("hidden", "grid", "profile", *(f"{sequence}" for sequence in sequences))
+    return {"sweep": f"{summary}\n\n{table(heading, rows)}", "refusals": refusals}
+
+
+def frontier_rows(path: Path) -> list[tuple[str, list[float]]]:
+    """(choice, golden cosine, golden centred, modelled cosine, modelled centred) of the Markdown that frontier printed."""
+    rows = []
+    for line in path.read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        with contextlib.suppress(ValueError):
+            if line.startswith("|") and len(cells) == 5:
+                rows.append((cells[0], [float(cell) for cell in cells[1:]]))
+    return rows
+
+
+def frontier_speeds(device, dims, names, fitted) -> dict[str, float]:
+    """Fitted sentences/s at 384 tokens of every choice that still exists."""
+    from models.demos.wormhole.bge_large_en.tests.pcc.frontier import variants
+    from models.demos.wormhole.bge_large_en.tests.perf import work
+
+    speeds = {}
+    for choice, precision in variants(dims).items():
+        if choice in names:
+            with contextlib.suppress(ValueError):  # a shape that has no plan
+                found, _ = estimate(device, dims, precision, 384, fitted, with_l1=False)
+                speeds[choice] = BATCH * 1e6 / fitted.microseconds(work.add(*(op.work for op in found.ops)))
+    return speeds
+
+
+def minilm_table(path: Path) -> str:
+    rows = [
+        line.strip().strip("|").split("|") for line in path.read_text().splitlines() if line.startswith("| minilm ")
+    ]
+    heading = "profile, sentences, worst cosine, pairs, Spearman, Spearman in fp32, drop".split(", ")
+    return table(heading, [[cell.strip() for cell in row][1:] for row in rows])
