@@ -7,30 +7,33 @@
 Rules and where they are public (ISA: tenstorrent/tt-isa-documentation, WormholeB0/TensixTile/TensixCoprocessor; ttsim:
 tenstorrent/ttsim, src/tensix.cpp; the rest is tenstorrent/tt-metal):
 
-- in0 is SrcB, in1 (weights, K^T, V) is SrcA (tt_llk_wormhole_b0/llk_lib/llk_math_matmul.h). A phase multiplies 1 + 4 bits
-  or the next 5 of SrcA with 1 + 6 bits or the next 4 of SrcB, cut off and not rounded (ISA SrcASrcB.md, MatrixUnit.md).
-  LoFi to HiFi4 run the first 1 to 4 of the phases in PHASES, all of them for one tile of K before the next tile.
+- in0 is SrcB, in1 (weights, K^T, V) is SrcA (tt_llk_wormhole_b0/llk_lib/llk_math_matmul.h). A phase multiplies 1 + 4
+  bits or the next 5 of SrcA with 1 + 6 bits or the next 4 of SrcB, cut off and not rounded (ISA SrcASrcB.md,
+  MatrixUnit.md). LoFi to HiFi4 run the first 1 to 4 of the phases in PHASES, all of them for one tile of K before the
+  next tile.
 - Block floats unpack to bf16 exactly. fp32 is cut to TF32 with fp32_dest_acc_en, to bf16 without (ISA SrcASrcB.md,
   tt_metal/jit_build/data_format.cpp).
-- One MVMUL adds 16 products to Dst (ISA MVMUL.md). Without fp32_dest_acc_en Dst is bf16, rounded after each MVMUL of each
-  phase: to TF32, then to bf16, both with ties away from zero (tt-metal issue 46101; ttsim).
-- Blocks of in0_block_w tiles of K meet in L1, by the formats and the order of matmul_multicore_reuse_*_program_factory.cpp
-  and bmm_large_block_zm_fused_bias_activation.cpp; the packer adds to bf16 in L1 with ties to even (ttsim).
+- One MVMUL adds 16 products to Dst (ISA MVMUL.md). Without fp32_dest_acc_en Dst is bf16, rounded after each MVMUL of
+  each phase: to TF32, then to bf16, both with ties away from zero (tt-metal issue 46101; ttsim).
+- Blocks of in0_block_w tiles of K meet in L1, by the formats and the order of
+  matmul_multicore_reuse_*_program_factory.cpp and bmm_large_block_zm_fused_bias_activation.cpp; the packer adds to bf16
+  in L1 with ties to even (ttsim).
 - A fused bias is added to what was packed, of which SrcA takes TF32 at most.
-- The packer rounds ties away from zero: fp32 to bf16, and for a bfloat8_b output to 6 bits of mantissa before the shared
-  exponent (ISA Packers/FormatConversion.md; jit_build/data_format.cpp without bfp8_pack_precise; ttsim).
+- The packer rounds ties away from zero: fp32 to bf16, and for a bfloat8_b output to 6 bits of mantissa before the
+  shared exponent (ISA Packers/FormatConversion.md; jit_build/data_format.cpp without bfp8_pack_precise; ttsim).
 - GELU with its first parameter not 0, which is what the name "gelu" means, is the kernel's six straight lines
   (hw/ckernels/wormhole_b0/metal/llk_api/llk_sfpu/ckernel_sfpu_gelu.h, ISA SFPLUTFP32.md). Otherwise it is exact.
 
 Not modelled: the rounding of products inside one MVMUL to a common exponent (two groups of eight, 10 bits below the
 largest), bits lost as Dst and the two sums are aligned, denormals, the HiFi4 + fp32 erratum (tt-metal issue 38306), the
-in0_block_w that the library chooses where the call gives no program config (one block of all K here), bfloat4_b outputs'
-truncation, other approximate activations. Layer norm, softmax, reductions, element-wise ops and
+in0_block_w that the library chooses where the call gives no program config (one block of all K here), bfloat4_b
+outputs' truncation, other approximate activations. Layer norm, softmax, reductions, element-wise ops and
 ttnn.transformer.scaled_dot_product_attention keep their golden functions.
 
-Beside a step-by-step simulation of MVMUL by ttsim's rules, on normal bf16 and bf8 values with K 64 to 2048: with bf16 Dst
-the relative error is the same within 4 %, and its mean shift of up to 3 % of the result (which the rounding away from
-zero causes) within 0.1 %; with fp32 Dst the two differ by 3e-4 of the result, which is all the error of HiFi4 there.
+Beside a step-by-step simulation of MVMUL by ttsim's rules, on normal bf16 and bf8 values with K 64 to 2048: with bf16
+Dst the relative error is the same within 4 %, and its mean shift of up to 3 % of the result (which the rounding away
+from zero causes) within 0.1 %; with fp32 Dst the two differ by 3e-4 of the result, which is all the error of HiFi4
+there.
 """
 
 from dataclasses import dataclass
@@ -62,7 +65,7 @@ _GELU_OFFSETS = (-0.00010443, -0.1604, -0.2796, -0.2635, -0.1194, 0.0)
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """How one matmul computes. phases: 1 to 4; k_block: tiles of K per block, 0 for all; dtypes of inputs and output."""
+    """How one matmul computes. phases: 1 to 4; k_block: tiles of K per block, 0 for all; the rest dtypes."""
 
     phases: int
     fp32: bool
@@ -128,7 +131,7 @@ def operands(in0: torch.Tensor, in1: torch.Tensor, arithmetic: Arithmetic) -> li
 
 
 def packed(x: torch.Tensor, dtype: ttnn.DataType, fp32: bool) -> torch.Tensor:
-    """What the packer makes of Dst, x (M, N), before its shared exponents; quantise() then does those. May write to x."""
+    """What the packer makes of Dst, x (M, N), before shared exponents, which quantise() does. May write to x."""
     if dtype == ttnn.float32 or (dtype == ttnn.bfloat16 and not fp32):
         return x
     round_away_(x, 6 if dtype in _BLOCK_FLOATS else 7)

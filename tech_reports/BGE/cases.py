@@ -24,7 +24,7 @@ class Op:
 
 @dataclass(frozen=True)
 class Case:
-    """One profile at one length. summary: of estimate.summary; unit_us: calibrated microseconds of each unit of work."""
+    """One profile at one length. summary: of estimate.summary; unit_us: calibrated microseconds by unit of work."""
 
     profile: str
     sequence: int
@@ -45,7 +45,7 @@ def layer_of(items: list, name_of) -> list:
 
 
 def l1_by_op(graph: list[dict]) -> list[tuple[str, int, int]]:
-    """(name, tensors, own circular buffers): L1 bytes per core of every outermost call at its peak, as forward.peak_l1."""
+    """(name, tensors, own circular buffers): L1 bytes per core of an outermost call's peak, as forward.peak_l1."""
     tensors: dict[int, int] = {}
     found: list[list] = []
     own = depth = 0

@@ -166,7 +166,7 @@ def sweep_tables(path: Path) -> dict[str, str]:
 
 
 def frontier_rows(path: Path) -> list[tuple[str, list[float]]]:
-    """(choice, golden cosine, golden centred, modelled cosine, modelled centred) of the Markdown that frontier printed."""
+    """(choice, golden cosine, golden centred, modelled cosine, modelled centred) of what frontier printed."""
     rows = []
     for line in path.read_text().splitlines():
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]

@@ -69,7 +69,7 @@ def test_rounding_of_dst():
 
 
 def test_16_products_are_summed_before_rounding():
-    """2^-10 is lost to a bf16 1.0 and sixteen of them are not; K blocks in L1 keep what Dst loses, if accumulated there."""
+    """2^-10 is lost to a bf16 1.0, sixteen of them are not; K blocks added up in L1 keep what Dst loses."""
     in0, in1, bf16 = torch.full((1, 64), 2.0**-10), torch.ones(64, 1), arithmetic(fp32=False)
     in0[0, 0], in0[0, 1:16] = 1, 0
     assert matmul(in0, in1, bf16).item() == 1 + 3 * 2**-6

@@ -4,8 +4,8 @@
 
 """Pooling on the device: one row per text out of the last hidden states, not normalised.
 
-CLS takes a row as it is; the mean is left as a sum, which the host divides by the number of tokens in fp32. Normalisation
-is the host's as well: a client may ask for fewer dimensions or for the raw row.
+CLS takes a row as it is; the mean is left as a sum, which the host divides by the number of tokens in fp32. The host
+normalises as well: a client may ask for fewer dimensions or for the raw row.
 """
 
 import ttnn
@@ -61,6 +61,6 @@ POOLED_ROWS = {"cls": TILE, "mean": None}
 
 
 def _first_rows(rows, count: int):
-    """(B, 1, R, H) tiles -> (B, 1, count, H) row-major in DRAM: without the rows that pad a tile there is less to read."""
+    """(B, 1, R, H) tiles -> (B, 1, count, H) row-major in DRAM, without what pads a tile: less to read."""
     end = [rows.shape[0] - 1, 0, count - 1, rows.shape[-1] - 1]
     return ttnn.untilize_with_unpadding(rows, output_tensor_end=end, memory_config=ttnn.DRAM_MEMORY_CONFIG)

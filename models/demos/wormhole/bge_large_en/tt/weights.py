@@ -32,7 +32,7 @@ class Weights:
 
     @classmethod
     def from_folder(cls, folder: Path) -> "Weights":
-        """Read the *.safetensors of a checkpoint folder. FileNotFoundError if there is none, ValueError for a bad one."""
+        """Read the *.safetensors of a folder. FileNotFoundError if there is none, ValueError for a bad one."""
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 

@@ -4,7 +4,7 @@
 
 """What each choice of format and arithmetic does to accuracy, one change at a time; a table in Markdown.
 
-    python -m models.demos.wormhole.bge_large_en.tests.pcc.frontier [--layers 24] [--batch 2] [--tokens 128] [--only NAME]
+    python -m models.demos.wormhole.bge_large_en.tests.pcc.frontier [--layers 24] [--batch 2] [--tokens 128]
 
 BGE-large with seeded weights against fp32, CLS rows: worst cosine and worst cosine with the batch's mean removed, with
 exact goldens and with modelled fidelity (models/emulated_wormhole/fidelity.py). Emulated only; minutes.

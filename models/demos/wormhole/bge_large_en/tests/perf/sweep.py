@@ -6,8 +6,8 @@
 
     python -m models.demos.wormhole.bge_large_en.tests.perf.sweep [--hidden 1024] [--batch 8 16] [--seq 384] [--json]
 
-Two layers, one of each kind, with every op checked, configured and allocated by ttnn; no values. Peak L1 is that of live
-tensors and a program's circular buffers, in bytes, from ttnn's graph capture without dispatch. Emulated only.
+Two layers, one of each kind, with every op checked, configured and allocated by ttnn; no values. Peak L1 is that of
+live tensors and a program's circular buffers, in bytes, from ttnn's graph capture without dispatch. Emulated only.
 """
 
 import argparse

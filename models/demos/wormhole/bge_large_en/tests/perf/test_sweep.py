@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""A part of the sweep: every shape is planned and runs on the mock device, or is refused with the value and the limit."""
+"""A part of the sweep: a shape is planned and runs on the mock device, or is refused with value and limit."""
 
 import re
 
