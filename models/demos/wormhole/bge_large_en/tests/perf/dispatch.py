@@ -171,43 +171,61 @@ def _copy(x):
     return copy
 
 
+def encoder_forward(device, sequence: int, profile: str) -> Callable[[], None]:
+    """A function that dispatches one forward and its pooling; inputs are written and results read elsewhere."""
+    import ttnn
+
+    from models.demos.wormhole.bge_large_en.tests.perf import forward
+    from models.demos.wormhole.bge_large_en.tt.bert import BertModel
+    from models.demos.wormhole.bge_large_en.tt.plan import plan_shape
+    from models.demos.wormhole.bge_large_en.tt.pooling import POOLED_ROWS, POOLING
+    from models.demos.wormhole.bge_large_en.tt.precision import profile_precision
+
+    dims = forward.model_dims("large", LAYERS)
+    precision = profile_precision(profile, dims)
+    plan = plan_shape(dims, BATCH, sequence, (8, 8), precision, pooled_rows=POOLED_ROWS["cls"])
+    with forward.unwritten_weights():
+        model = BertModel(forward.zero_weights(dims), dims, device, precision, plan.attention)
+
+    def zeros(shape: tuple[int, ...], dtype):
+        spec = ttnn.TensorSpec(ttnn.Shape(list(shape)), dtype, ttnn.ROW_MAJOR_LAYOUT, ttnn.BufferType.DRAM)
+        return ttnn.allocate_tensor_on_device(spec, device)
+
+    ids, mask = zeros((BATCH, sequence), ttnn.uint32), zeros((BATCH, 1, sequence // 32, 32), ttnn.bfloat16)
+
+    def dispatch() -> None:
+        hidden = model(ids, ids, mask, plan)
+        pooled = POOLING["cls"](hidden, mask, plan)
+        ttnn.deallocate(hidden)
+        ttnn.deallocate(pooled)
+        ttnn.synchronize_device(device)
+
+    return dispatch
+
+
 def compare(device, sequence: int, profile: str, repeats: int = 9) -> dict:
     """Milliseconds of host time, the least of `repeats` warm runs of each, taken in turn: others may use the machine.
 
     Keys: forward, chain, ratio; forward_programs, chain_programs (compute, heads, movement) and cache_entries, of the
     program cache after the first step of the shape and after the last.
     """
-    import ttnn
+    from models.demos.wormhole.bge_large_en.tests.perf import op_records
 
-    from models.demos.wormhole.bge_large_en.tests.perf import forward, op_records
-    from models.demos.wormhole.bge_large_en.tt.precision import profile_precision
-
-    dims = forward.model_dims("large", LAYERS)
-    rows = forward.full_rows(BATCH, sequence)
-    runner = forward.zero_runner(device, dims, BATCH, sequence, profile_precision(profile, dims), "cls")
-    with runner as encoder:
-        chain = BaselineChain(device)
-        encoder.run(rows)
-        step = encoder._step(BATCH, sequence)  # inputs are written and results read outside of what is timed
-
-        def dispatch_forward() -> None:
-            ttnn.deallocate(step._forward())
-            ttnn.synchronize_device(device)
-
-        runs = {"forward": dispatch_forward, "chain": chain}
-        counts = {}
-        for name, run in runs.items():
+    dispatch_forward, chain = encoder_forward(device, sequence, profile), BaselineChain(device)
+    runs = {"forward": dispatch_forward, "chain": chain}
+    counts = {}
+    for name, run in runs.items():
+        run()
+        entries = device.num_program_cache_entries()
+        with op_records.record_ops() as recording:
             run()
-            entries = device.num_program_cache_entries()
-            with op_records.record_ops() as recording:
-                run()
-            counts[f"{name}_programs"] = split(recording.ops)
-            if name == "forward":
-                counts["cache_entries"] = (entries, device.num_program_cache_entries())
-        times: dict[str, list[float]] = {"forward": [], "chain": []}
-        for _ in range(repeats):
-            for name, run in runs.items():
-                times[name].append(_milliseconds(run))
+        counts[f"{name}_programs"] = split(recording.ops)
+        if name == "forward":
+            counts["cache_entries"] = (entries, device.num_program_cache_entries())
+    times: dict[str, list[float]] = {"forward": [], "chain": []}
+    for _ in range(repeats):
+        for name, run in runs.items():
+            times[name].append(_milliseconds(run))
     least = {name: min(taken) for name, taken in times.items()}
     return {**least, "ratio": least["forward"] / least["chain"], **counts}
 
