@@ -143,6 +143,7 @@ def main() -> None:
             "prices": tables.prices_table(fitted),
         }
         blocks |= {"residuals": tables.residuals_table(fitted), "targets": tables.targets_table(cases, fitted)}
+        blocks["baseline"] = tables.baseline_table(cases)
         plot_time(cases)
         plot_l1(cases)
         plot_residuals(fitted)

@@ -94,6 +94,29 @@ def bounds_table(cases: list[Case], dims) -> str:
     return table((*heading.split(", "), "programs", "peak L1 bytes"), rows)
 
 
+def baseline_table(cases: list[Case]) -> str:
+    """What the encoder asks of the device and the host, beside tt-metal's own encoder (tests/perf/baseline.py)."""
+    keys = {
+        "programs_per_forward": "programs per forward",
+        "launches_per_layer": "programs per layer",
+        "data_movement_launches_per_layer": "of them data movement",
+        "l1_bytes_moved": "L1 bytes written by data movement",
+        "dram_bytes": "DRAM bytes",
+        "input_tensors": "input tensors per step",
+        "input_bytes": "input bytes per step",
+        "peak_l1_bytes": "peak L1 bytes per core",
+    }
+    heading, columns = [""], []
+    for c in cases:
+        heading.append(f"{c.profile} {c.sequence}")
+        columns.append(c.summary)
+    for sequence in dict.fromkeys(c.sequence for c in cases):
+        heading.append(f"baseline {sequence}")
+        columns.append(next(c.summary["baseline"] for c in cases if c.sequence == sequence))
+    rows = [(label, *("-" if c[key] is None else f"{c[key]:,}" for c in columns)) for key, label in keys.items()]
+    return table(heading, rows)
+
+
 def units_table(cases: list[Case]) -> str:
     units = sorted({u for c in cases for u in c.unit_us}, key=lambda u: -cases[0].unit_us.get(u, 0))
     rows = [(u, *(f"{c.unit_us.get(u, 0) / 1e3:.2f}" for c in cases)) for u in units]
