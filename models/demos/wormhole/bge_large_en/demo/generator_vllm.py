@@ -53,6 +53,7 @@ class BGEForEmbedding:
         hf_config=None,
         vllm_config=None,
         prefix: str = "",
+        observer=None,
     ):
         """device: an open ttnn device or mesh. model_location_generator: function from a name to a folder or name.
 
@@ -64,7 +65,7 @@ class BGEForEmbedding:
         runner.batch_plan.default_buckets(384, 8, packed=()) never packs texts into shared rows, and dense=True packs
         them without a gap: more texts per step, but a text's vector then depends, a little, on its neighbours.
         hf_config: when given, must have the checkpoint's dims. vllm_config, prefix: taken for vLLM's interface check
-        and not used.
+        and not used. observer: told of every device step, see EncoderRunner.
 
         ValueError for a value out of range or a checkpoint that does not fit; FileNotFoundError when it can't be had.
         """
@@ -87,6 +88,7 @@ class BGEForEmbedding:
             min(max_batch_size, core_grid(device)[1]),
             max_seq_len,
             buckets,
+            observer=observer,
         )
         logger.info(f"{model_name}: {found.pooling} pooling, up to {max_seq_len} tokens, {max_batch_size} rows a step")
 
@@ -102,6 +104,7 @@ class BGEForEmbedding:
         optimizations: str | None = None,
         vllm_config=None,
         buckets: Buckets | None = None,
+        observer=None,
     ) -> "BGEForEmbedding":
         """What vLLM's TT loaders call. The checkpoint is vllm_config's model, else hf_config's name, else BGE-large.
 
@@ -120,6 +123,7 @@ class BGEForEmbedding:
             optimizations=optimizations,
             buckets=buckets,
             hf_config=hf_config,
+            observer=observer,
         )
 
     def forward(

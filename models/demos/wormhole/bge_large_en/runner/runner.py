@@ -6,7 +6,7 @@
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -47,6 +47,7 @@ class EncoderRunner:
     buckets: shapes per chip; None for default_buckets, of which a device with a small trace region gets fewer. Past the
     core rows, batches use SDPA and are not packed. Every shape is planned here, so that one without a plan, or without
     room for its trace, is refused (ValueError) before weights are loaded. Calls from several threads take turns.
+    observer: called after each step with the step, its texts' tokens, and the seconds from writing to having read it.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class EncoderRunner:
         max_length: int,
         buckets: Buckets | None = None,
         queues: Queues | None = None,
+        observer: Callable[[Step, int, float], None] | None = None,
     ):
         if not 1 <= max_length <= dims.max_position_embeddings:
             raise ValueError(f"max_seq_len is {max_length}; the checkpoint takes 1 to {dims.max_position_embeddings}")
@@ -82,6 +84,7 @@ class EncoderRunner:
         self._steps: dict[tuple[int, int, bool], ShapeStep] = {}
         self._lost: str | None = None
         self._turn = threading.Lock()
+        self._observer = observer
         how = "as traces" if self._traced else "directly"
         logger.info(f"encoder steps run {how} on {self._queues.io + 1} command queue(s): {reason}")
 
@@ -126,11 +129,13 @@ class EncoderRunner:
         for step in [*steps, *[None] * (IN_FLIGHT - 1)]:
             if step is not None:
                 shape = self._step(step.shape)
-                texts = [place.text for place in step.places]
-                flying.append((shape, shape.submit([rows[text] for text in texts], step.places), texts))
+                texts, start = [place.text for place in step.places], time.perf_counter()
+                flying.append((shape, shape.submit([rows[text] for text in texts], step.places), texts, step, start))
             if flying and (step is None or len(flying) == IN_FLIGHT):
-                shape, pending, texts = flying.pop(0)
+                shape, pending, texts, done, start = flying.pop(0)
                 pooled[texts] = shape.collect(pending)
+                if self._observer is not None:
+                    self._observer(done, sum(len(rows[text]) for text in texts), time.perf_counter() - start)
 
     def _settle(self, error: BaseException) -> None:
         """Make the device idle after a failure, so that no later step meets what is left of this one."""
