@@ -4,6 +4,7 @@
 
 """Cluster descriptors of the boards that can be emulated, in the YAML form that tt-umd reads for a mock cluster."""
 
+import re
 from dataclasses import dataclass
 
 # 12x10 Tensix rows less two harvested leave 8x8 worker cores, as on every card once dispatch has taken its row.
@@ -52,6 +53,7 @@ class Board:
         return "\n".join(lines) + "\n"
 
 
+_MESH = re.compile(r"[(\[]\s*(\d+)\s*,\s*(\d+)\s*[)\]]")
 _N300_ID = 0x0100014000000000
 BOARDS = {
     board.name: board
@@ -76,8 +78,15 @@ BOARDS = {
 
 
 def board(name: str) -> Board:
-    """The board called `name` (n150, n300 or T3K, in any case); ValueError for any other."""
+    """The board called `name` (n150, n300 or T3K, in any case), or the smallest with the chips of a mesh "(1,2)".
+
+    ValueError for any other.
+    """
     found = BOARDS.get(name.lower())
+    shape = _MESH.fullmatch(name)
+    if shape:
+        chips = int(shape[1]) * int(shape[2])
+        found = next((board for board in BOARDS.values() if len(board.coords) >= chips), None)
     if found is None:
         raise ValueError(f"no emulated board is called {name!r}; there are {', '.join(BOARDS)}")
     return found
