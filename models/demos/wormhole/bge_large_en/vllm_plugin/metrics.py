@@ -1,0 +1,119 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""What the device does, counted in the engine's process and shown by the API server's /metrics.
+
+The two processes share a folder of files in the form of prometheus_client's multi-process mode: vLLM's own where several
+API servers run (PROMETHEUS_MULTIPROC_DIR), else one that a collector in the API server's registry reads. vLLM's way for
+engine statistics, SchedulerStats, has no place for a platform's.
+
+How long requests wait for a step is vLLM's vllm:request_queue_time_seconds.
+"""
+
+import os
+import secrets
+import time
+from bisect import bisect_left
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from prometheus_client import REGISTRY
+from prometheus_client.mmap_dict import MmapedDict, mmap_key
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.utils import floatToGoString
+
+if TYPE_CHECKING:
+    from models.demos.wormhole.bge_large_en.runner.batch_plan import Step
+
+FOLDER_KEY = "_tt_metrics_folder"  # in additional_config, beside "tt": vllm-tt-plugin keeps its derived values so too
+# Seconds: from a short step of a small model on the card to a long one on the emulated device.
+STEP_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, float("inf"))
+HELP = {
+    "vllm:tt_device_steps": "Device steps, by shape.",
+    "vllm:tt_texts": "Texts embedded, by shape of their device step.",
+    "vllm:tt_rows": "Rows of device steps that held a text; a step has `batch` of them.",
+    "vllm:tt_tokens": "Tokens of texts in device steps.",
+    "vllm:tt_computed_tokens": "Tokens that device steps computed, padding included.",
+    "vllm:tt_step_time_seconds": "Time from writing a device step's inputs to having its result.",
+    "vllm:tt_failures": "Failed runs of the model, by what it was run for: step, health or warm_up.",
+    "vllm:tt_warm_up_time_seconds": "Time it took to compile and capture all shapes at start-up.",
+}
+
+
+def folder_to_share(environment: Mapping[str, str]) -> str:
+    """The folder that engines of this process must write to for its /metrics to show their numbers."""
+    return environment.get("PROMETHEUS_MULTIPROC_DIR") or _collected_folder()
+
+
+@cache
+def _collected_folder() -> str:
+    # One for the process, as its registry is; it goes when the process ends.
+    collector = MultiProcessCollector(None, path=(folder := TemporaryDirectory(prefix="tt_metrics_")).name)
+    collector.folder = folder
+    REGISTRY.register(collector)
+    return folder.name
+
+
+class DeviceMetrics:
+    """Counts of one engine, under vLLM's labels model_name and engine. Without a folder it counts nothing."""
+
+    def __init__(self, folder: str | None, model_name: str, engine: int):
+        self._labels = {"model_name": model_name, "engine": str(engine)}
+        self._folder = Path(folder) if folder else None
+        self._files: dict[str, MmapedDict] = {}
+        # A file has one writer. prometheus_client itself, which names its files by process, may be at work beside us.
+        self._owner = f"tt{os.getpid()}-{secrets.token_hex(4)}"
+        self._key = lru_cache(None)(self._make_key)  # a key is JSON text: not to be made at every step
+        for stage in ("step", "health", "warm_up"):
+            self._add("counter", "vllm:tt_failures", "_total", (("stage", stage),), 0)
+
+    def step(self, step: "Step", tokens: int, seconds: float) -> None:
+        """Count a device step that held texts of so many tokens in all, and took `seconds`."""
+        shape = (
+            ("batch", str(step.batch)),
+            ("sequence_length", str(step.sequence)),
+            ("packed", str(step.packed).lower()),
+        )
+        for name, amount in (
+            ("device_steps", 1),
+            ("texts", len(step.places)),
+            ("rows", len({place.row for place in step.places})),
+            ("tokens", tokens),
+            ("computed_tokens", step.batch * step.sequence),
+        ):
+            self._add("counter", f"vllm:tt_{name}", "_total", shape, amount)
+        metric = "vllm:tt_step_time_seconds"
+        bucket = bisect_left(STEP_BUCKETS, seconds)  # the files hold what is in each; readers add them up
+        for index, limit in enumerate(STEP_BUCKETS):
+            self._add("histogram", metric, "_bucket", (*shape, ("le", floatToGoString(limit))), index == bucket)
+        self._add("histogram", metric, "_sum", shape, seconds)
+
+    def failure(self, stage: str) -> None:
+        """Count a failed run of the model. stage: step, health or warm_up."""
+        self._add("counter", "vllm:tt_failures", "_total", (("stage", stage),), 1)
+
+    def warm_up(self, seconds: float) -> None:
+        """Keep how long the warm-up took."""
+        self._add("gauge_mostrecent", "vllm:tt_warm_up_time_seconds", "", (), seconds, timestamp=time.time())
+
+    def close(self) -> None:
+        """Close the files; what is in them stays until the folder goes. Safe to call again."""
+        files, self._files, self._folder = self._files, {}, None
+        for file in files.values():
+            file.close()
+
+    def _add(self, kind: str, metric: str, suffix: str, labels: tuple, amount: float, timestamp: float = 0.0) -> None:
+        if self._folder is None:
+            return
+        if kind not in self._files:
+            self._files[kind] = MmapedDict(str(self._folder / f"{kind}_{self._owner}.db"))
+        file, key = self._files[kind], self._key(metric, suffix, labels)
+        file.write_value(key, file.read_value(key)[0] + amount, timestamp)
+
+    def _make_key(self, metric: str, suffix: str, labels: tuple) -> str:
+        named = {**self._labels, **dict(labels)}
+        return mmap_key(metric, metric + suffix, list(named), list(named.values()), HELP[metric])
