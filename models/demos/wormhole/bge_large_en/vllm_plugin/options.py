@@ -7,24 +7,31 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+MAX_DEVICE_BATCH = 8  # rows of a step per chip: one for each row of worker cores
+# As vllm-tt-plugin has them. An encoder has no decode step, so "decode_only" leaves it nothing to trace.
+TRACED = {"all": True, "decode_only": False, "none": False}
+
 
 @dataclass(frozen=True)
 class PoolingOptions:
-    """Options of the TT pooling platform.
+    """Options of the TT pooling platform. The first five have the names and meanings of vllm-tt-plugin's.
 
-    trace_region_size: bytes of device DRAM kept for captured traces. tt-metal's BGE test reserves 23,887,872 for its
-        one trace; here each of up to twelve shapes (six lengths, two batches) keeps one: 2 % of the card's 12 GiB.
+    trace_mode: "all" or true to replay captured traces; "none", "decode_only" or false to dispatch every program.
+    trace_region_size: bytes of DRAM per chip for captured traces; None for what the model's shapes take.
     l1_small_size: bytes per core taken from L1 for sliding-window ops; an encoder has none, so ttnn's default of 0.
     optimizations: "performance" or "accuracy", passed to the model.
-    max_device_batch: rows of one device step; the model splits a larger batch. 8 is tt-metal's BGE batch.
     enable_model_warmup: compile every served shape at start-up; without it the first requests pay for compilation.
+    max_device_batch: rows of one device step per chip; the model splits a larger batch.
+    batch_fill_wait_us: microseconds that a batch smaller than a device step waits for more requests; 0 is not at all.
     """
 
-    trace_region_size: int = 12 * 23_887_872
+    trace_mode: str | bool = "all"
+    trace_region_size: int | None = None
     l1_small_size: int = 0
     optimizations: str = "performance"
-    max_device_batch: int = 8
     enable_model_warmup: bool = True
+    max_device_batch: int = MAX_DEVICE_BATCH
+    batch_fill_wait_us: int = 0
 
     @classmethod
     def from_config(cls, additional_config: Mapping | None) -> "PoolingOptions":
@@ -41,20 +48,39 @@ class PoolingOptions:
                 raise ValueError(f"unknown option additional_config['tt'][{key!r}] = {value!r}; allowed: {allowed}")
         return cls(**section)
 
+    @property
+    def traced(self) -> bool:
+        """Whether steps are captured as traces."""
+        return TRACED[self.trace_mode] if isinstance(self.trace_mode, str) else self.trace_mode
+
     def __post_init__(self) -> None:
-        self._require_int("trace_region_size", minimum=0)
+        if not isinstance(self.trace_mode, bool) and self.trace_mode not in list(TRACED):
+            self._refuse("trace_mode", f"{', '.join(map(repr, TRACED))}, true or false")
+        if self.trace_region_size is not None:
+            self._require_int("trace_region_size", minimum=0)
         self._require_int("l1_small_size", minimum=0)
-        self._require_int("max_device_batch", minimum=1)
         if self.optimizations not in ("performance", "accuracy"):
             self._refuse("optimizations", "'performance' or 'accuracy'")
         if not isinstance(self.enable_model_warmup, bool):
             self._refuse("enable_model_warmup", "true or false")
+        self._require_int("max_device_batch", minimum=1, maximum=MAX_DEVICE_BATCH)
+        self._require_int("batch_fill_wait_us", minimum=0)
 
-    def _require_int(self, key: str, *, minimum: int) -> None:
+    def _require_int(self, key: str, *, minimum: int, maximum: int | None = None) -> None:
         value = getattr(self, key)
         # bool is an int in Python, but `true` bytes or rows is a mistake
-        if type(value) is not int or value < minimum:
-            self._refuse(key, f"an integer of at least {minimum}")
+        if type(value) is not int or value < minimum or (maximum is not None and value > maximum):
+            self._refuse(key, f"an integer of at least {minimum}" + (f" and at most {maximum}" if maximum else ""))
 
     def _refuse(self, key: str, allowed: str) -> None:
         raise ValueError(f"additional_config['tt'][{key!r}] is {getattr(self, key)!r}; allowed: {allowed}")
+
+
+# In additional_config, beside "tt": what a worker found out, as vllm-tt-plugin keeps its derived values.
+STEP_ROWS_KEY = "_tt_step_rows"
+
+
+def step_rows(additional_config: Mapping | None) -> int:
+    """Rows of a device step on all chips: what the worker has stored, or of one chip before it has opened the mesh."""
+    stored = (additional_config or {}).get(STEP_ROWS_KEY)
+    return stored or PoolingOptions.from_config(additional_config).max_device_batch

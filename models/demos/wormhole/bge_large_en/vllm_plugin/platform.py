@@ -4,6 +4,8 @@
 
 """The vLLM platform: checks and completes the configuration, and refuses requests that the device must never see."""
 
+import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -11,7 +13,8 @@ from vllm.exceptions import VLLMValidationError
 from vllm.logger import init_logger
 from vllm.platforms.interface import Platform, PlatformEnum
 
-from models.demos.wormhole.bge_large_en.vllm_plugin import ARCHITECTURES
+from models.demos.wormhole.bge_large_en.vllm_plugin import ARCHITECTURES, devices
+from models.demos.wormhole.bge_large_en.vllm_plugin.metrics import FOLDER_KEY, folder_to_share
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
 
 if TYPE_CHECKING:  # vllm.config resolves the current platform while it is imported: a cycle
@@ -24,25 +27,31 @@ if TYPE_CHECKING:  # vllm.config resolves the current platform while it is impor
 # vLLM shows only records below the "vllm" logger.
 logger = init_logger("vllm.tt_pooling.platform")
 
-WORKER_CLASS = "models.demos.wormhole.bge_large_en.vllm_plugin.worker.TTPoolingWorker"
+PLUGIN = "models.demos.wormhole.bge_large_en.vllm_plugin"
+WORKER_CLASS = f"{PLUGIN}.worker.TTPoolingWorker"
+FILLING_SCHEDULER = f"{PLUGIN}.batch_fill.BatchFillScheduler"
 
 
 class TTPoolingPlatform(Platform):
-    """Tenstorrent Wormhole as a vLLM platform for pooling (embedding) models on one device per engine."""
+    """Tenstorrent Wormhole as a vLLM platform for pooling (embedding) models, on one mesh per engine."""
 
     _enum = PlatformEnum.OOT
     device_name = "tt"
     # Where vLLM's own tensors live: token ids and pooled rows stay on the host, ttnn moves what the device needs.
     device_type = "cpu"
     dispatch_key = "CPU"
-    device_control_env_var = "TT_VISIBLE_DEVICES"
+    device_control_env_var = devices.VISIBLE
     simple_compile_backend = "eager"
 
-    # Requests of one scheduler step when --max-num-seqs is not given: eight device steps of eight rows, enough to
-    # group texts of like length; vLLM's own 256 would hold back the first result four times as long.
+    # Requests of one scheduler step, per chip of MESH_DEVICE, when --max-num-seqs is not given: eight device steps of
+    # eight rows, enough to group texts of like length; vLLM's own 256 would hold back the first result four times as
+    # long. Offline, where nobody waits for the first result, vLLM's 256 stays.
     default_max_num_seqs: ClassVar[int] = 64
     # Seconds that vLLM waits for running requests and for the device to close before it kills the engine.
     default_shutdown_timeout: ClassVar[int] = 20
+    _shutdown_timeout_given: ClassVar[bool] = False
+    # What each data-parallel engine on this host gets as TT_VISIBLE_DEVICES.
+    _card_groups: ClassVar[list[str] | None] = None
     # validate_request gets no configuration, so the last configured model's vocabulary size (tokens) is kept here.
     _vocab_size: ClassVar[int | None] = None
 
@@ -71,8 +80,23 @@ class TTPoolingPlatform(Platform):
     @classmethod
     def pre_register_and_update(cls, parser: "FlexibleArgumentParser | None" = None) -> None:
         # The parser is the only place where a default can be told from a value that the user gave.
-        if parser is not None:
-            parser.set_defaults(max_num_seqs=cls.default_max_num_seqs)
+        if parser is None:
+            return
+        rows, columns = 1, 1
+        with suppress(ValueError):  # check_and_update_config refuses it, where --help does not end in an error
+            rows, columns = devices.wanted_mesh(os.environ) or (1, 1)
+        parser.set_defaults(
+            max_num_seqs=cls.default_max_num_seqs * rows * columns, shutdown_timeout=cls.default_shutdown_timeout
+        )
+        cls._shutdown_timeout_given = True
+
+    @classmethod
+    def device_id_to_physical_device_id(cls, device_id: int) -> int | str:
+        """The cards of data-parallel engine number `device_id` of this host.
+
+        vLLM asks once per engine, because each has one worker, and hands the answer on in assigned_physical_gpu_ids.
+        """
+        return cls._card_groups[device_id] if cls._card_groups else super().device_id_to_physical_device_id(device_id)
 
     @classmethod
     def check_and_update_config(cls, vllm_config: "VllmConfig") -> None:
@@ -83,13 +107,24 @@ class TTPoolingPlatform(Platform):
         model_config = vllm_config.model_config
         if model_config is None:  # vLLM makes model-less configurations for its own use
             return
-        PoolingOptions.from_config(vllm_config.additional_config)
+        parallel = vllm_config.parallel_config
+        options = PoolingOptions.from_config(vllm_config.additional_config)
+        devices.wanted_mesh(os.environ)
+        groups = devices.card_groups(devices.visible_cards(os.environ), parallel.data_parallel_size_local or 1)
+        cls._card_groups = groups if parallel.data_parallel_size > 1 else None
         _refuse_model(model_config)
         _refuse_features(vllm_config)
+        _refuse_another_pooling(model_config)
         _schedule_whole_requests(vllm_config)
-        if vllm_config.parallel_config.worker_cls == "auto":
-            vllm_config.parallel_config.worker_cls = WORKER_CLASS
-        if vllm_config.shutdown_timeout == 0:
+        if options.batch_fill_wait_us:
+            _fill_batches(vllm_config, options)
+        if FOLDER_KEY not in vllm_config.additional_config:
+            # A new dictionary: the old one may be the caller's
+            shared = {FOLDER_KEY: folder_to_share(os.environ)}
+            vllm_config.additional_config = {**vllm_config.additional_config, **shared}
+        if parallel.worker_cls == "auto":
+            parallel.worker_cls = WORKER_CLASS
+        if vllm_config.shutdown_timeout == 0 and not cls._shutdown_timeout_given:
             # vLLM's default kills the engine at once, and with it a device that is still open.
             vllm_config.shutdown_timeout = cls.default_shutdown_timeout
         cls._vocab_size = model_config.get_vocab_size()
@@ -144,15 +179,43 @@ def _refuse_features(vllm_config: "VllmConfig") -> None:
             raise ValueError(f"{name} is {value}; the TT pooling platform allows {allowed} only")
 
 
+def _refuse_another_pooling(model_config: "ModelConfig") -> None:
+    """The device pools as the checkpoint says, whatever --pooler-config does."""
+    from vllm.transformers_utils.config import get_pooling_config
+
+    asked = model_config.pooler_config.seq_pooling_type
+    found = (get_pooling_config(model_config.model, model_config.revision) or {}).get("seq_pooling_type", "CLS")
+    if asked != found:
+        raise ValueError(
+            f"pooler_config has seq_pooling_type {asked!r}; model {model_config.model!r} allows {found!r} only"
+        )
+
+
 def _schedule_whole_requests(vllm_config: "VllmConfig") -> None:
     """An encoder needs every token of a text in one step, and no token budget may split or thin out a batch."""
-    scheduler = vllm_config.scheduler_config
-    scheduler.enable_chunked_prefill = False
-    scheduler.long_prefill_token_threshold = 0
-    scheduler.async_scheduling = False
-    vllm_config.cache_config.enable_prefix_caching = False
+    scheduler, cache = vllm_config.scheduler_config, vllm_config.cache_config
     budget = scheduler.max_num_seqs * vllm_config.model_config.max_model_len
-    if scheduler.max_num_batched_tokens != budget:
-        logger.info("max_num_batched_tokens: %d -> %d", scheduler.max_num_batched_tokens, budget)
-        scheduler.max_num_batched_tokens = budget
+    for config, name, value in (
+        (scheduler, "enable_chunked_prefill", False),
+        (scheduler, "long_prefill_token_threshold", 0),
+        (scheduler, "async_scheduling", False),
+        (cache, "enable_prefix_caching", False),
+        (scheduler, "max_num_batched_tokens", budget),
+    ):
+        given = getattr(config, name)
+        if given != value:
+            # The first four are as wanted unless a user asks for something else; the budget has a default of its own.
+            log = logger.info if value == budget else logger.warning
+            log("%s: %s -> %s, because an encoder takes each text whole, in one step", name, given, value)
+            setattr(config, name, value)
     scheduler.verify_max_model_len(vllm_config.model_config.max_model_len)
+
+
+def _fill_batches(vllm_config: "VllmConfig", options: PoolingOptions) -> None:
+    scheduler = vllm_config.scheduler_config
+    if scheduler.scheduler_cls not in (None, FILLING_SCHEDULER):
+        raise ValueError(
+            f"scheduler_cls is {scheduler.scheduler_cls!r}; allowed with additional_config['tt']['batch_fill_wait_us'] "
+            f"= {options.batch_fill_wait_us}: none"
+        )
+    scheduler.scheduler_cls = FILLING_SCHEDULER

@@ -2,19 +2,20 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""The vLLM worker: one process, one Wormhole (or emulated Wormhole), one encoder."""
+"""The vLLM worker: one process, one mesh of Wormhole chips (or an emulated one), one encoder."""
 
-import os
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import torch
 from vllm.logger import init_logger
 from vllm.v1.outputs import EMPTY_MODEL_RUNNER_OUTPUT, ModelRunnerOutput
 from vllm.v1.worker.worker_base import CompilationTimes, WorkerBase
 
-from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
-from models.demos.wormhole.bge_large_en.vllm_plugin.platform import TTPoolingPlatform
+from models.demos.wormhole.bge_large_en.vllm_plugin import devices
+from models.demos.wormhole.bge_large_en.vllm_plugin.metrics import FOLDER_KEY, DeviceMetrics
+from models.demos.wormhole.bge_large_en.vllm_plugin.options import STEP_ROWS_KEY, PoolingOptions
 from models.demos.wormhole.bge_large_en.vllm_plugin.pooled_outputs import to_runner_output, whole_requests
 
 if TYPE_CHECKING:
@@ -22,33 +23,45 @@ if TYPE_CHECKING:
 
 logger = init_logger("vllm.tt_pooling.worker")
 
+HEALTH_PROMPT = [0]  # token ids, in every vocabulary
+
 
 class TTPoolingWorker(WorkerBase):
-    """Serves the "embed" task with `BGEForEmbedding` on one device."""
+    """Serves the "embed" task with `BGEForEmbedding`, data parallel over the chips of one mesh."""
 
     mesh_device = None
     model = None
+    metrics = DeviceMetrics(None, "", 0)  # until init_device
+    failed: str | None = None  # why the last run of the model failed
 
     @property
     def options(self) -> PoolingOptions:
         return PoolingOptions.from_config(self.vllm_config.additional_config)
 
     def init_device(self) -> None:
-        """Select silicon, simulator or emulation for this process, then open device 0."""
-        from models.emulated_wormhole import activate
+        """Select silicon, simulator or emulation and the cards of this process, then open its mesh.
 
-        target = activate()  # must come before the first `import ttnn` of the process
+        ValueError when MESH_DEVICE, TT_VISIBLE_DEVICES or an option asks for what is not there.
+        """
+        from models.emulated_wormhole import activate, detect
+        from models.emulated_wormhole.boards import board
+
+        options, target = self.options, detect()
+        cards = len(board(target.board).local) if target.emulated else None
+        devices.bind_cards(self.parallel_config.assigned_physical_gpu_ids, cards)
+        activate()  # must come before the first `import ttnn` of the process
         log = logger.warning if target.emulated else logger.info
         log("Serving on: %s", target.describe())
-        if not target.emulated:
-            self._bind_visible_devices()
-        import ttnn
-
-        self.mesh_device = ttnn.open_device(
-            device_id=0,
-            l1_small_size=self.options.l1_small_size,
-            trace_region_size=self.options.trace_region_size,
-            num_command_queues=2,
+        self.mesh_device = devices.open_mesh(
+            l1_small_size=options.l1_small_size, trace_region_size=self._trace_region_size(options)
+        )
+        chips = self.mesh_device.get_num_devices()
+        logger.info("Opened a mesh of %d chip(s), %s", chips, tuple(self.mesh_device.shape))
+        self.vllm_config.additional_config[STEP_ROWS_KEY] = options.max_device_batch * chips
+        self.metrics = DeviceMetrics(
+            self.vllm_config.additional_config.get(FOLDER_KEY),
+            self.model_config.served_model_name,
+            self.parallel_config.data_parallel_index,
         )
 
     def load_model(self, *, load_dummy_weights: bool = False) -> None:
@@ -57,15 +70,17 @@ class TTPoolingWorker(WorkerBase):
             raise ValueError("load_dummy_weights is True; the TT pooling worker loads the checkpoint's weights only")
         from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbedding
 
+        chips = self.mesh_device.get_num_devices()
         with self._closing_on_failure():
             self.model = BGEForEmbedding.initialize_vllm_model(
                 hf_config=self.model_config.hf_config,
                 mesh_device=self.mesh_device,
-                max_batch_size=self.options.max_device_batch,
+                max_batch_size=self.options.max_device_batch * chips,
                 max_seq_len=self.model_config.max_model_len,
-                tt_data_parallel=1,
+                tt_data_parallel=chips,
                 optimizations=self.options.optimizations,
                 vllm_config=self.vllm_config,
+                observer=self.metrics.step,
             )
 
     def compile_or_warm_up_model(self) -> CompilationTimes:
@@ -74,9 +89,11 @@ class TTPoolingWorker(WorkerBase):
             logger.warning("enable_model_warmup is false: the first request of each shape pays for its compilation")
             return CompilationTimes(language_model=0.0, encoder=0.0)
         start = time.perf_counter()
-        with self._closing_on_failure():
+        with self._closing_on_failure(), self._counting("warm_up"):
             self.model.warm_up()
-        return CompilationTimes(language_model=time.perf_counter() - start, encoder=0.0)
+        seconds = time.perf_counter() - start
+        self.metrics.warm_up(seconds)
+        return CompilationTimes(language_model=seconds, encoder=0.0)
 
     def execute_model(self, scheduler_output: "SchedulerOutput") -> ModelRunnerOutput:
         """Embed the step's requests.
@@ -87,12 +104,13 @@ class TTPoolingWorker(WorkerBase):
         requests = whole_requests(scheduler_output)
         if not requests:
             return EMPTY_MODEL_RUNNER_OUTPUT
-        try:
-            rows = self.model.embed([request.prompt_token_ids for request in requests])
-        except Exception as error:  # the model knows rows only; an operator needs to find the texts
-            req_ids = [request.req_id for request in requests]
-            raise RuntimeError(f"embedding failed: {error}; requests, in the order of the rows: {req_ids}") from error
-        return to_runner_output(requests, rows, normalize=self.model.normalize)
+        with self._counting("step"):
+            try:
+                rows = self.model.embed([request.prompt_token_ids for request in requests])
+            except Exception as error:  # the model knows rows only; an operator needs to find the texts
+                ids = [request.req_id for request in requests]
+                raise RuntimeError(f"embedding failed: {error}; requests, in the order of the rows: {ids}") from error
+            return to_runner_output(requests, rows, normalize=self.model.normalize)
 
     def get_model(self):
         return self.model
@@ -116,21 +134,39 @@ class TTPoolingWorker(WorkerBase):
         """Data-parallel engines of an encoder share no collective, so an idle one has nothing to run."""
 
     def check_health(self) -> None:
+        """After a step that failed, run a forward to see whether the device still works.
+
+        RuntimeError if it does not, or if there is no model.
+        """
         if self.model is None:
             raise RuntimeError("the TT pooling worker has no model: not loaded yet, or shut down")
+        if self.failed is None:
+            return
+        earlier = self.failed
+        with self._counting("health"):
+            try:
+                rows = self.model.embed([HEALTH_PROMPT])
+            except Exception as error:
+                raise RuntimeError(f"the device fails: {error}; the step before it: {earlier}") from error
+            if not torch.isfinite(rows).all():
+                raise RuntimeError(f"the device returns NaN or Inf; the step before it: {earlier}")
+        logger.info("The device works again, after a step that failed: %s", earlier)
 
     def shutdown(self) -> None:
         """Close the model, then the device; safe to repeat, and after a start that failed halfway."""
         model, self.model = self.model, None
         mesh_device, self.mesh_device = self.mesh_device, None
+        start = time.perf_counter()
         try:
             if model is not None:
                 model.close()
         finally:
+            self.metrics.close()
             if mesh_device is not None:
                 import ttnn
 
-                ttnn.close_device(mesh_device)
+                ttnn.close_mesh_device(mesh_device)
+                logger.info("Closed the device in %.1f s", time.perf_counter() - start)
 
     @contextmanager
     def _closing_on_failure(self):
@@ -141,9 +177,26 @@ class TTPoolingWorker(WorkerBase):
             self.shutdown()
             raise
 
-    def _bind_visible_devices(self) -> None:
-        # With --data-parallel-size vLLM assigns devices to an engine without exporting them, and tt-metal reads only
-        # the variable, once, when it is loaded.
-        assigned = self.parallel_config.assigned_physical_gpu_ids
-        if assigned:
-            os.environ[TTPoolingPlatform.device_control_env_var] = ",".join(str(device) for device in assigned)
+    @contextmanager
+    def _counting(self, stage: str):
+        """Count a failure within, and keep it for check_health; a success forgets it."""
+        try:
+            yield
+        except Exception as error:
+            self.metrics.failure(stage)
+            self.failed = str(error) or type(error).__name__
+            raise
+        self.failed = None
+
+    def _trace_region_size(self, options: PoolingOptions) -> int:
+        """Bytes per chip. Under slow dispatch and on a mock nothing is traced, and the region stays empty."""
+        if not options.traced:
+            return 0
+        if options.trace_region_size is not None:
+            return options.trace_region_size
+        from models.demos.wormhole.bge_large_en.runner.batch_plan import default_buckets
+        from models.demos.wormhole.bge_large_en.runner.runner import trace_bytes
+        from models.demos.wormhole.bge_large_en.tt.dims import BertDims
+
+        shapes = default_buckets(self.model_config.max_model_len, options.max_device_batch).shapes
+        return trace_bytes(BertDims.from_hf(self.model_config.hf_config), len(shapes))

@@ -4,27 +4,37 @@
 
 import pytest
 
-from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
+from models.demos.wormhole.bge_large_en.runner.runner import MAX_GRID
+from models.demos.wormhole.bge_large_en.vllm_plugin.options import (
+    MAX_DEVICE_BATCH,
+    STEP_ROWS_KEY,
+    PoolingOptions,
+    step_rows,
+)
 
 
 @pytest.mark.parametrize("additional_config", [None, {}, {"tt": {}}, {"another_plugin": {"max_device_batch": 0}}])
 def test_defaults(additional_config):
     assert PoolingOptions.from_config(additional_config) == PoolingOptions(
-        trace_region_size=286_654_464,
+        trace_mode="all",
+        trace_region_size=None,
         l1_small_size=0,
         optimizations="performance",
-        max_device_batch=8,
         enable_model_warmup=True,
+        max_device_batch=8,
+        batch_fill_wait_us=0,
     )
 
 
 def test_every_option_is_read():
     given = {
+        "trace_mode": "none",
         "trace_region_size": 0,
         "l1_small_size": 79_104,
         "optimizations": "accuracy",
-        "max_device_batch": 16,
         "enable_model_warmup": False,
+        "max_device_batch": 2,
+        "batch_fill_wait_us": 1500,
     }
     options = PoolingOptions.from_config({"tt": given})
     assert {key: getattr(options, key) for key in given} == given
@@ -36,16 +46,23 @@ def test_every_option_is_read():
         ("trace_region_size", -1, "at least 0"),
         ("trace_region_size", "50MB", "an integer"),
         ("trace_region_size", 1.5, "an integer"),
-        ("trace_region_size", None, "an integer"),
+        ("trace_region_size", True, "an integer"),
         ("l1_small_size", True, "an integer"),
         ("l1_small_size", -32, "at least 0"),
         ("max_device_batch", 0, "at least 1"),
         ("max_device_batch", "8", "an integer"),
+        ("max_device_batch", 9, "at most 8"),
+        ("batch_fill_wait_us", -1, "at least 0"),
+        ("batch_fill_wait_us", 0.5, "an integer"),
         ("optimizations", "fast", "'performance' or 'accuracy'"),
         ("optimizations", ["accuracy"], "'performance' or 'accuracy'"),
         ("enable_model_warmup", 1, "true or false"),
         ("enable_model_warmup", "false", "true or false"),
-        ("trace_mode", "all", "max_device_batch"),
+        ("trace_mode", "decode", "'all', 'decode_only', 'none', true or false"),
+        ("trace_mode", 1, "true or false"),
+        ("trace_mode", None, "true or false"),
+        ("trace_mode", ["all"], "true or false"),
+        ("sample_on_device_mode", "all", "trace_mode"),  # vllm-tt-plugin's, for generation
     ],
 )
 def test_refusal_names_key_value_and_what_is_allowed(key, value, allowed):
@@ -59,3 +76,21 @@ def test_refusal_names_key_value_and_what_is_allowed(key, value, allowed):
 def test_section_must_be_an_object(section):
     with pytest.raises(ValueError, match="a JSON object"):
         PoolingOptions.from_config({"tt": section})
+
+
+@pytest.mark.parametrize(
+    "trace_mode, traced", [("all", True), (True, True), ("decode_only", False), ("none", False), (False, False)]
+)
+def test_an_encoder_is_traced_in_mode_all_only(trace_mode, traced):
+    assert PoolingOptions(trace_mode=trace_mode).traced is traced
+
+
+def test_largest_batch_is_what_the_core_grid_takes():
+    assert MAX_DEVICE_BATCH == MAX_GRID[1]
+
+
+def test_rows_of_a_step_are_those_of_the_mesh_once_it_is_open():
+    config = {"tt": {"max_device_batch": 4}}
+    assert step_rows(config) == 4
+    assert step_rows({**config, STEP_ROWS_KEY: 8}) == 8
+    assert step_rows(None) == 8

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from models.demos.wormhole.bge_large_en import vllm_plugin
+from models.demos.wormhole.bge_large_en.runner.batch_plan import PLANNED_AT_ONCE
 
 pytest.importorskip("vllm")
 
@@ -24,18 +25,22 @@ BERT = {"architectures": ["BertModel"], "model_type": "bert", "vocab_size": 3052
 LLAMA = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 512, "num_hidden_layers": 1}
 ROBERTA = {"architectures": ["RobertaModel"], "model_type": "roberta", "vocab_size": 512}
 
-# Each argument is one JSON list of command-line flags; prints one JSON object per list.
+# Each argument is one JSON object of command-line flags and environment; prints one JSON object for each.
 CONFIGURE = """
-import json, sys
-from vllm.engine.arg_utils import AsyncEngineArgs
+import json, os, sys
+from vllm.engine.arg_utils import AsyncEngineArgs, EngineArgs
 from vllm.entrypoints.openai.cli_args import make_arg_parser
 from vllm.platforms import current_platform
 from vllm.usage.usage_lib import UsageContext
 from vllm.utils.argparse_utils import FlexibleArgumentParser
 
 def configure(flags):
-    args = make_arg_parser(FlexibleArgumentParser()).parse_args(flags)
-    config = AsyncEngineArgs.from_cli_args(args).create_engine_config(UsageContext.OPENAI_API_SERVER)
+    if len(flags) == 3:  # nothing but the model: offline, as LLM(model=...)
+        args = EngineArgs(model=flags[-1], skip_tokenizer_init=True, enable_prefix_caching=True)
+        config = args.create_engine_config(UsageContext.LLM_CLASS)
+    else:
+        args = make_arg_parser(FlexibleArgumentParser()).parse_args(flags)
+        config = AsyncEngineArgs.from_cli_args(args).create_engine_config(UsageContext.OPENAI_API_SERVER)
     scheduler = config.scheduler_config
     return {
         "platform": type(current_platform).__name__,
@@ -48,15 +53,20 @@ def configure(flags):
         "chunked_prefill": scheduler.enable_chunked_prefill,
         "async_scheduling": scheduler.async_scheduling,
         "prefix_caching": config.cache_config.enable_prefix_caching,
+        "scheduler_cls": scheduler.scheduler_cls,
         "worker_cls": config.parallel_config.worker_cls,
         "shutdown_timeout": config.shutdown_timeout,
+        "cards": [current_platform.device_id_to_physical_device_id(i) for i in range(2)],
     }
 
-for flags in sys.argv[1:]:
+for case in map(json.loads, sys.argv[1:]):
+    os.environ.update(case["environment"])
     try:
-        result = configure(json.loads(flags))
+        result = configure(case["flags"])
     except Exception as error:
         result = {"error": f"{type(error).__name__}: {error}"}
+    for name in case["environment"]:
+        del os.environ[name]
     print("RESULT", json.dumps(result), flush=True)
 """
 
@@ -83,9 +93,23 @@ def write_sentence_encoder(folder, config: dict) -> str:
     return str(folder)
 
 
-CASES = {
+FILL = ["--additional-config", '{"tt": {"batch_fill_wait_us": 2000}}']
+TWO_ENGINES = ["BERT", "--data-parallel-size", "2"]
+CASES = {  # checkpoint and flags; "NAME=value" before them goes into the environment
+    "offline": ["BERT"],  # first: in a process that has parsed a command line every shutdown timeout is the user's
     "guide": ["BERT", "--tensor-parallel-size", "1", "--max-model-len", "384"],
     "user": ["BERT", "--max-num-seqs", "5", "--max-num-batched-tokens", "600", "--shutdown-timeout", "3"],
+    "at once": ["BERT", "--shutdown-timeout", "0"],
+    "same pooling": ["BERT", "--pooler-config", '{"pooling_type": "CLS", "use_activation": false}'],
+    "another pooling": ["BERT", "--pooler-config", '{"pooling_type": "MEAN"}'],
+    "T3K": ["MESH_DEVICE=T3K", "BERT", "--max-model-len", "384"],
+    "mesh": ["MESH_DEVICE=N151", "BERT", "--max-model-len", "384"],
+    "cards": ["TT_VISIBLE_DEVICES=a,b", "BERT", "--max-model-len", "384"],
+    "two engines": TWO_ENGINES,
+    "two engines of two cards": ["TT_VISIBLE_DEVICES=0,1,2,3", *TWO_ENGINES],
+    "two engines and three cards": ["TT_VISIBLE_DEVICES=0,1,2", *TWO_ENGINES],
+    "fill": ["BERT", *FILL],
+    "fill and another scheduler": ["BERT", *FILL, "--scheduler-cls", "vllm.v1.core.sched.scheduler.Scheduler"],
     "chunked": ["BERT", "--enable-chunked-prefill", "--enable-prefix-caching", "--async-scheduling"],
     "too long": ["BERT", "--max-model-len", "513"],
     "tensor parallel": ["BERT", "--tensor-parallel-size", "2"],
@@ -108,13 +132,20 @@ def configured(vllm_environment, tmp_path_factory) -> dict[str, dict]:
         "LLAMA": write_checkpoint(folder / "llama", LLAMA),
         "ROBERTA": write_checkpoint(folder / "roberta", ROBERTA),
     }
-    flags = [json.dumps(["--skip-tokenizer-init", "--model", paths[name], *rest]) for name, *rest in CASES.values()]
-    run = subprocess.run(
-        [sys.executable, "-c", CONFIGURE, *flags], env=vllm_environment, capture_output=True, text=True, timeout=600
-    )
-    results = [line.removeprefix("RESULT ") for line in run.stdout.splitlines() if line.startswith("RESULT ")]
-    assert len(results) == len(CASES), run.stdout[-2000:] + run.stderr[-4000:]
-    return dict(zip(CASES, map(json.loads, results), strict=True))
+    arguments = []
+    for words in CASES.values():
+        environment = dict(word.split("=") for word in words if word.startswith(("MESH_DEVICE=", "TT_VISIBLE")))
+        name, *rest = words[len(environment) :]
+        flags = ["--skip-tokenizer-init", "--model", paths[name], *rest]
+        arguments.append(json.dumps({"flags": flags, "environment": environment}))
+    environment = {k: v for k, v in vllm_environment.items() if k not in ("MESH_DEVICE", "TT_VISIBLE_DEVICES")}
+    command = [sys.executable, "-c", CONFIGURE, *arguments]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+    log, results = run.stdout + run.stderr, []
+    for part in run.stdout.split("RESULT ")[1:]:
+        results.append(json.loads(part.splitlines()[0]))
+    assert len(results) == len(CASES), log[-6000:]
+    return {**dict(zip(CASES, results, strict=True)), "log": log}
 
 
 def test_guides_command_needs_no_further_flag(configured):
@@ -129,8 +160,10 @@ def test_guides_command_needs_no_further_flag(configured):
         "chunked_prefill": False,
         "async_scheduling": False,
         "prefix_caching": False,
+        "scheduler_cls": None,
         "worker_cls": f"{vllm_plugin.__name__}.worker.TTPoolingWorker",
         "shutdown_timeout": 20,
+        "cards": [0, 1],
     }
 
 
@@ -140,9 +173,39 @@ def test_users_values_are_kept_but_the_token_budget(configured):
     assert config["max_num_batched_tokens"] == 5 * 512
 
 
-def test_splitting_of_requests_is_turned_off(configured):
+def test_splitting_of_requests_is_turned_off_and_said(configured):
     config = configured["chunked"]
     assert not (config["chunked_prefill"] or config["prefix_caching"] or config["async_scheduling"])
+    for name in ("enable_chunked_prefill", "enable_prefix_caching", "async_scheduling"):
+        assert f"{name}: True -> False, because an encoder takes each text whole" in configured["log"]
+
+
+def test_offline_batches_are_as_large_as_a_plan_looks_ahead(configured):
+    config = configured["offline"]
+    assert config["max_num_seqs"] == PLANNED_AT_ONCE
+    assert config["max_num_batched_tokens"] == PLANNED_AT_ONCE * 512
+    assert (config["shutdown_timeout"], config["prefix_caching"]) == (20, False)
+
+
+def test_a_shutdown_timeout_of_nothing_is_the_users(configured):
+    assert configured["at once"]["shutdown_timeout"] == 0
+
+
+def test_the_checkpoints_own_pooling_may_be_said(configured):
+    assert configured["same pooling"]["pooling"] == "CLS"
+
+
+def test_a_larger_mesh_gets_larger_batches(configured):
+    assert configured["T3K"]["max_num_seqs"] == 8 * 64
+
+
+def test_each_engine_gets_its_share_of_the_cards(configured):
+    assert configured["two engines"]["cards"] == ["0", "1"]
+    assert configured["two engines of two cards"]["cards"] == ["0,1", "2,3"]
+
+
+def test_waiting_for_batches_to_fill_takes_a_scheduler_of_its_own(configured):
+    assert configured["fill"]["scheduler_cls"] == f"{vllm_plugin.__name__}.batch_fill.BatchFillScheduler"
 
 
 @pytest.mark.parametrize(
@@ -155,6 +218,11 @@ def test_splitting_of_requests_is_turned_off(configured):
         ("prompt embeds", ["enable_prompt_embeds is True", "False only"]),
         ("quantization", ["quantization is fp8", "None only"]),
         ("option", ["max_device_batch", "is 0", "at least 1"]),
+        ("another pooling", ["'MEAN'", "'CLS' only"]),
+        ("mesh", ["MESH_DEVICE is 'N151'", "N150, N300"]),
+        ("cards", ["TT_VISIBLE_DEVICES is 'a,b'", "card numbers"]),
+        ("two engines and three cards", ["'0,1,2'", "3 cards", "a multiple of 2"]),
+        ("fill and another scheduler", ["scheduler.Scheduler", "batch_fill_wait_us", "= 2000"]),
         ("generate", ["llama", "'generate'", "'pooling' only"]),
         ("architecture", ["RobertaModel", "BertModel"]),
     ],

@@ -18,18 +18,32 @@ from vllm.pooling_params import PoolingParams  # noqa: E402
 from vllm.v1.core.sched.output import NewRequestData, SchedulerOutput  # noqa: E402
 from vllm.v1.outputs import EMPTY_MODEL_RUNNER_OUTPUT  # noqa: E402
 
+from models import emulated_wormhole  # noqa: E402
+from models.demos.wormhole.bge_large_en.tt.dims import BertDims  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.options import STEP_ROWS_KEY, PoolingOptions  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.worker import TTPoolingWorker  # noqa: E402
 
 HIDDEN = 8
 GENERATOR = "models.demos.wormhole.bge_large_en.demo.generator_vllm"
 FAKE_TTNN = """
-from fake_device_log import log
+from fake_device_log import chips, log
 log.append("import ttnn")
-def open_device(**arguments):
-    log.append(("open_device", arguments))
-    return "the device"
-def close_device(device):
-    log.append(("close_device", device))
+class Mesh:
+    def __init__(self, shape):
+        self.shape = shape
+    def get_num_devices(self):
+        return self.shape[0] * self.shape[1]
+    def __repr__(self):
+        return "the mesh"
+def get_num_devices():
+    return chips
+def MeshShape(rows, columns):
+    return rows, columns
+def open_mesh_device(**arguments):
+    log.append(("open_mesh_device", arguments))
+    return Mesh(arguments["mesh_shape"])
+def close_mesh_device(device):
+    log.append(("close_mesh_device", str(device)))
 """
 
 
@@ -65,21 +79,26 @@ def log() -> list:
 def device(monkeypatch, tmp_path, log) -> SimpleNamespace:
     """Stands in for ttnn (imported anew), the target's activation and the model; all write to `log`."""
     state = SimpleNamespace(emulated=False, fails_in=None)
-    target = SimpleNamespace(emulated=False, describe=lambda: "a double of a Wormhole")
+    target = SimpleNamespace(emulated=False, board="n150", describe=lambda: "a double of a Wormhole")
 
     def activate():
-        log.append("activate")
-        target.emulated = state.emulated
+        log.append(("activate", os.environ.get("TT_VISIBLE_DEVICES")))
         return target
 
     def initialize_vllm_model(**arguments):
         return ModelDouble(log, fails_in=state.fails_in, **arguments)
 
+    def detect():
+        target.emulated = state.emulated
+        return target
+
+    for name in ("MESH_DEVICE", "TT_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
     (tmp_path / "ttnn.py").write_text(FAKE_TTNN)
     monkeypatch.syspath_prepend(str(tmp_path))
     for name, attributes in {
-        "fake_device_log": {"log": log},
-        "models.emulated_wormhole": {"activate": activate},
+        "fake_device_log": {"log": log, "chips": 2},
+        "models.emulated_wormhole": {"activate": activate, "detect": detect, "__path__": emulated_wormhole.__path__},
         GENERATOR: {"BGEForEmbedding": SimpleNamespace(initialize_vllm_model=initialize_vllm_model)},
         "ttnn": {},
     }.items():
@@ -138,17 +157,51 @@ def start(worker) -> None:
 def test_start_activates_the_target_before_ttnn_then_opens_loads_and_warms_up(worker, device, log):
     start(worker)
     names = [entry if isinstance(entry, str) else entry[0] for entry in log]
-    assert names == ["activate", "import ttnn", "open_device", "model.initialize", "model.warm_up"]
-    assert log[2][1] == {"device_id": 0, "l1_small_size": 0, "trace_region_size": 1000, "num_command_queues": 2}
+    assert names == ["activate", "import ttnn", "open_mesh_device", "model.initialize", "model.warm_up"]
+    assert log[2][1] == {"mesh_shape": (1, 2), "l1_small_size": 0, "trace_region_size": 1000, "num_command_queues": 2}
     assert log[3][1] == {
         "hf_config": worker.model_config.hf_config,
-        "mesh_device": "the device",
-        "max_batch_size": 4,
+        "mesh_device": worker.mesh_device,
+        "max_batch_size": 8,  # four on each of two chips
         "max_seq_len": 128,
-        "tt_data_parallel": 1,
+        "tt_data_parallel": 2,
         "optimizations": "accuracy",
         "vllm_config": worker.vllm_config,
+        "observer": worker.metrics.step,
     }
+    assert worker.vllm_config.additional_config[STEP_ROWS_KEY] == 8
+
+
+@pytest.mark.parametrize("mesh, shape", [("N150", (1, 1)), ("N300", (1, 2)), ("(2,1)", (2, 1))])
+def test_mesh_device_chooses_the_mesh(worker, device, log, monkeypatch, mesh, shape):
+    monkeypatch.setenv("MESH_DEVICE", mesh)
+    worker.init_device()
+    assert log[-1][1]["mesh_shape"] == shape
+
+
+def test_more_chips_than_there_are_open_nothing(worker, device, log, monkeypatch):
+    monkeypatch.setenv("MESH_DEVICE", "T3K")
+    with pytest.raises(ValueError, match="'T3K', a mesh of 1x8 chips; allowed: up to the 2"):
+        worker.init_device()
+    assert "open_mesh_device" not in [entry[0] for entry in log]
+
+
+def test_without_traces_there_is_no_trace_region(worker, device, log):
+    worker.vllm_config.additional_config["tt"]["trace_mode"] = "none"
+    worker.init_device()
+    assert log[-1][1]["trace_region_size"] == 0
+
+
+@pytest.mark.parametrize("length, shapes", [(32, 3), (256, 13), (512, 20)])
+def test_default_trace_region_fits_every_shape(worker, length, shapes):
+    """tt-metal's 46,931 bytes for each of (24 * 11 + 12) programs of a BGE-large step; shapes counted by hand: three
+    batches of each length and, from 256 tokens, packed rows."""
+    dims = BertDims(1024, 16, 4096, 24, 30522, 512, 2, 1e-12)
+    worker.model_config.hf_config = SimpleNamespace(
+        model_type="bert", hidden_act="gelu", position_embedding_type="absolute", is_decoder=False, **vars(dims)
+    )
+    worker.model_config.max_model_len = length
+    assert worker._trace_region_size(PoolingOptions()) == shapes * (24 * 11 + 12) * 46_931
 
 
 def test_warm_up_can_be_turned_off(worker, device, log):
@@ -157,13 +210,13 @@ def test_warm_up_can_be_turned_off(worker, device, log):
     assert ("model.warm_up",) not in log
 
 
-@pytest.mark.parametrize("emulated", [False, True])
-def test_assigned_devices_are_exported_for_real_cards_only(worker, device, monkeypatch, emulated):
-    monkeypatch.setenv("TT_VISIBLE_DEVICES", "as before")
+@pytest.mark.parametrize("emulated, visible", [(False, "2,3"), (True, None)])
+def test_assigned_cards_are_bound_before_ttnn_looks_for_any(worker, device, log, monkeypatch, emulated, visible):
+    monkeypatch.setenv("TT_VISIBLE_DEVICES", "0")
     device.emulated = emulated
     worker.parallel_config.assigned_physical_gpu_ids = [2, 3]
     worker.init_device()
-    assert os.environ["TT_VISIBLE_DEVICES"] == ("as before" if emulated else "2,3")
+    assert log[0] == ("activate", visible)
 
 
 def test_shutdown_closes_the_model_then_the_device_once(worker, device, log):
@@ -172,7 +225,7 @@ def test_shutdown_closes_the_model_then_the_device_once(worker, device, log):
     del log[:]
     worker.shutdown()
     worker.shutdown()
-    assert log == [("model.close",), ("close_device", "the device")]
+    assert log == [("model.close",), ("close_mesh_device", "the mesh")]
     with pytest.raises(RuntimeError, match="no model"):
         worker.check_health()
 
@@ -186,7 +239,7 @@ def test_device_is_closed_although_the_model_fails_to(worker, device, log):
     start(worker)
     with pytest.raises(MemoryError):
         worker.shutdown()
-    assert log[-1] == ("close_device", "the device")
+    assert log[-1] == ("close_mesh_device", "the mesh")
 
 
 @pytest.mark.parametrize("stage", ["initialize", "warm_up"])
@@ -194,7 +247,41 @@ def test_a_failed_start_closes_the_device(worker, device, log, stage):
     device.fails_in = stage
     with pytest.raises(MemoryError, match=stage):
         start(worker)
-    assert log[-1] == ("close_device", "the device")
+    assert log[-1] == ("close_mesh_device", "the mesh")
+
+
+# --- health ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_healthy_worker_is_not_disturbed(served, log):
+    served.execute_model(step(request("a", [1])))
+    del log[:]
+    served.check_health()
+    assert log == []
+
+
+def test_after_a_failed_step_health_is_one_forward_until_it_works(served, log):
+    served.model.fails_in = "embed"
+    with pytest.raises(RuntimeError):
+        served.execute_model(step(request("a", [1])))
+    del log[:]
+    with pytest.raises(RuntimeError, match="the device fails: embed; the step before it: embedding failed: embed"):
+        served.check_health()
+    assert len(log) == 1
+    served.model.fails_in = None
+    served.check_health()
+    served.check_health()
+    assert [entry[0] for entry in log] == ["model.embed"] * 2
+
+
+def test_after_useless_rows_health_looks_at_the_numbers(served, log):
+    served.model.rows = torch.full((1, HIDDEN), float("nan"))
+    with pytest.raises(RuntimeError, match="NaN"):
+        served.execute_model(step(request("a", [1])))
+    with pytest.raises(RuntimeError, match="the device returns NaN"):
+        served.check_health()
+    served.model.rows = torch.ones(1, HIDDEN)
+    served.check_health()
 
 
 # --- steps -----------------------------------------------------------------------------------------------------------
