@@ -1,0 +1,164 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""Whether waiting for batches to fill pays: option batch_fill_wait_us, in vLLM's real engine, without a device.
+
+    python -m models.demos.wormhole.bge_large_en.tests.vllm.batch_fill_benchmark [--help]
+
+In place of the device is a double that sleeps for the estimated time of each BGE-large step of eight rows (step_cost.py)
+and returns constants. Clients send one text, wait for its vector, and send the next, after a pause of their own of random
+length. Printed, for each wait: texts per device step, and throughput and median latency as ratios to no wait.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+MODULE = "models.demos.wormhole.bge_large_en.tests.vllm.batch_fill_benchmark"
+ROWS = 8
+CONFIG = {  # BGE-large's; vLLM reads no weights
+    "architectures": ["BertModel"],
+    "model_type": "bert",
+    "hidden_size": 1024,
+    "num_attention_heads": 16,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 24,
+    "vocab_size": 30522,
+    "max_position_embeddings": 512,
+    "type_vocab_size": 2,
+    "layer_norm_eps": 1e-12,
+}
+
+
+def sleeping_worker():
+    """The worker class; made here because vLLM chooses its platform when it is imported."""
+    import torch
+    from transformers import BertConfig
+    from vllm.v1.worker.worker_base import CompilationTimes
+
+    from models.demos.wormhole.bge_large_en.runner.step_cost import step_microseconds
+    from models.demos.wormhole.bge_large_en.tt.dims import BertDims
+    from models.demos.wormhole.bge_large_en.vllm_plugin.worker import TTPoolingWorker
+
+    class SleepingModel:
+        normalize = False
+
+        def __init__(self, seconds: float):
+            self.seconds, self.steps, self.rows = seconds, 0, torch.ones(ROWS * 64, 1024)
+
+        def embed(self, texts):
+            steps = -(-len(texts) // ROWS)
+            self.steps += steps
+            time.sleep(steps * self.seconds)
+            return self.rows[: len(texts)]
+
+        def close(self):
+            pass
+
+    class SleepingWorker(TTPoolingWorker):
+        def init_device(self) -> None:
+            pass
+
+        def load_model(self, *, load_dummy_weights: bool = False) -> None:
+            dims = BertDims.from_hf(BertConfig(**CONFIG))
+            self.model = SleepingModel(step_microseconds(dims, self.model_config.max_model_len) * 1e-6)
+
+        def compile_or_warm_up_model(self) -> CompilationTimes:
+            return CompilationTimes(language_model=0.0, encoder=0.0)
+
+        def steps(self) -> int:
+            return self.model.steps
+
+    return SleepingWorker
+
+
+def __getattr__(name: str):
+    if name == "SleepingWorker":
+        return sleeping_worker()
+    raise AttributeError(name)
+
+
+async def measure(engine, clients: int, seconds: float, pause: float, length: int) -> dict:
+    """Texts per step, texts per second and median latency in seconds of `clients` closed loops."""
+    from vllm.pooling_params import PoolingParams
+
+    chance, latencies = random.Random(0), []
+    end = time.perf_counter() + seconds
+
+    async def client(number: int) -> None:
+        turn = 0
+        while time.perf_counter() < end:
+            await asyncio.sleep(chance.expovariate(1 / pause) if pause else 0)
+            start, turn = time.perf_counter(), turn + 1
+            prompt = {"prompt_token_ids": [101] * length}
+            async for _ in engine.encode(prompt, PoolingParams(task="embed"), f"{clients}-{number}-{turn}-{start}"):
+                pass
+            latencies.append(time.perf_counter() - start)
+
+    before, start = (await engine.collective_rpc("steps"))[0], time.perf_counter()
+    await asyncio.gather(*(client(number) for number in range(clients)))
+    elapsed, steps = time.perf_counter() - start, (await engine.collective_rpc("steps"))[0] - before
+    return {
+        "texts a step": len(latencies) / steps,
+        "texts/s": len(latencies) / elapsed,
+        "latency": statistics.median(latencies),
+    }
+
+
+async def serve(model: str, wait_us: int, options) -> list[dict]:
+    from vllm.engine.arg_utils import AsyncEngineArgs
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+    args = AsyncEngineArgs(
+        model=model,
+        skip_tokenizer_init=True,
+        max_model_len=options.tokens,
+        max_num_seqs=64,
+        worker_cls=f"{MODULE}.SleepingWorker",
+        additional_config={"tt": {"batch_fill_wait_us": wait_us}},
+    )
+    engine = AsyncLLM.from_engine_args(args)
+    try:
+        await measure(engine, 2, 0.5, 0, options.tokens)
+        return [
+            await measure(engine, clients, options.seconds, options.pause_ms / 1000, options.tokens)
+            for clients in options.clients
+        ]
+    finally:
+        engine.shutdown()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--waits", type=int, nargs="+", default=[2000, 5000, 10000], help="microseconds")
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 4, 8, 16, 32])
+    parser.add_argument("--tokens", type=int, default=384, help="tokens of every text")
+    parser.add_argument("--pause-ms", type=float, default=5, help="mean pause of a client between its texts")
+    parser.add_argument("--seconds", type=float, default=4, help="of each measurement")
+    options = parser.parse_args()
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "config.json").write_text(json.dumps(CONFIG))
+        measured = {wait: asyncio.run(serve(folder, wait, options)) for wait in (0, *options.waits)}
+    print(
+        f"no device: {ROWS}-row steps of {options.tokens} tokens take their estimated time; {os.cpu_count()} host cores"
+    )
+    print(f"{'clients':>7} {'wait us':>8} {'texts a step':>12} {'throughput':>11} {'median latency':>15}")
+    for index, clients in enumerate(options.clients):
+        base = measured[0][index]
+        for wait, rows in measured.items():
+            row = rows[index]
+            faster, later = row["texts/s"] / base["texts/s"], row["latency"] / base["latency"]
+            print(f"{clients:7d} {wait:8d} {row['texts a step']:12.2f} {faster:10.2f}x {later:14.2f}x")
+
+
+if __name__ == "__main__":
+    main()
