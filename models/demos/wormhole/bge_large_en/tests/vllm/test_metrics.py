@@ -4,12 +4,16 @@
 
 """Device metrics: what an engine writes, and what collectors of prometheus_client and vLLM read of it."""
 
+import json
+import urllib.request
+
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.parser import text_string_to_metric_families
 
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Place, Step
+from models.demos.wormhole.bge_large_en.tests.vllm.test_server import NAME, Server
 from models.demos.wormhole.bge_large_en.vllm_plugin import metrics
 from models.demos.wormhole.bge_large_en.vllm_plugin.metrics import DeviceMetrics
 
@@ -129,3 +133,76 @@ def test_one_api_server_shows_a_folder_of_its_own():
         for collector in set(REGISTRY._collector_to_names) - before:
             REGISTRY.unregister(collector)
         metrics._collected_folder.cache_clear()
+
+
+# --- of a real server ------------------------------------------------------------------------------------------------
+
+
+def samples(server: Server) -> dict[tuple, float]:
+    """(sample name, label, label, …) -> value, of what /metrics says."""
+    with urllib.request.urlopen(f"{server.url}/metrics", timeout=60) as answer:
+        families = text_string_to_metric_families(answer.read().decode())
+    return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
+
+
+def total(found: dict[tuple, float], name: str, **labels: str) -> float:
+    """Sum over all samples of that name with (at least) these labels."""
+    return sum(v for (sample, of), v in found.items() if sample == name and labels.items() <= dict(of).items())
+
+
+def ask(server: Server, texts: list) -> None:
+    body = json.dumps({"model": NAME, "input": texts}).encode()
+    asked = urllib.request.Request(f"{server.url}/v1/embeddings", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(asked, timeout=300) as answer:
+        assert len(json.load(answer)["data"]) == len(texts)
+
+
+@pytest.fixture(scope="module")
+def server(minilm, vllm_environment, tmp_path_factory):
+    flags = ["--model", str(minilm), "--served-model-name", NAME, "--max-model-len", "64"]
+    flags += ["--additional-config", '{"tt": {"batch_fill_wait_us": 5000, "max_device_batch": 4}}']
+    running = Server(flags, vllm_environment, tmp_path_factory.mktemp("server") / "server.log")
+    try:
+        running.wait_until_healthy()
+        yield running
+    finally:
+        status = running.stop()
+    log = running.log.read_text()
+    assert status == 0 and "force killing" not in log, running.tail()
+    assert log.count("Closed the device in") == 1, running.tail()
+
+
+@pytest.mark.server
+def test_server_counts_what_it_is_asked(server):
+    names = ("device_steps", "texts", "rows", "tokens", "computed_tokens")
+    mine = {"model_name": NAME, "engine": "0"}
+    before = samples(server)
+    ask(server, [[101, 7592, 102]])
+    ask(server, [[101, *[7592] * 58, 102]] * 5)  # 60 tokens: a step of 4 rows and one of 1
+    after = samples(server)
+    counted = {name: total(after, f"vllm:tt_{name}_total", **mine) for name in names}
+    counted = {name: n - total(before, f"vllm:tt_{name}_total", **mine) for name, n in counted.items()}
+    assert counted == {"device_steps": 3, "texts": 6, "rows": 6, "tokens": 303, "computed_tokens": 32 + 5 * 64}
+    full = {"batch": "4", "sequence_length": "64", "packed": "false", **mine}
+    assert total(after, "vllm:tt_texts_total", **full) - total(before, "vllm:tt_texts_total", **full) == 4
+    steps = total(after, "vllm:tt_device_steps_total", **mine)
+    assert total(after, "vllm:tt_step_time_seconds_count", **mine) == steps
+    assert total(after, "vllm:tt_step_time_seconds_sum", **mine) > 0
+    assert total(after, "vllm:tt_warm_up_time_seconds", **mine) > 0
+    assert ("vllm:tt_failures_total", frozenset({**mine, "stage": "step"}.items())) in after
+    assert total(after, "vllm:tt_failures_total") == 0
+
+
+@pytest.mark.server
+def test_server_measures_how_long_requests_wait_for_a_step(server):
+    """vLLM's own histogram; a lone text waits here for batch_fill_wait_us."""
+    before = samples(server)
+    for _ in range(3):
+        ask(server, [[101, 7592, 102]])
+    after = samples(server)
+    waits, waited = (
+        total(after, f"vllm:request_queue_time_seconds_{kind}")
+        - total(before, f"vllm:request_queue_time_seconds_{kind}")
+        for kind in ("count", "sum")
+    )
+    assert waits == 3 and waited >= 3 * 0.005
