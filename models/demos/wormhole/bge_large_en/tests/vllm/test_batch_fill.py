@@ -33,11 +33,14 @@ config = args.create_engine_config()
 config.cache_config.num_gpu_blocks = 1  # as EngineCore has it without a cache
 cache = KVCacheConfig(num_blocks=1, kv_cache_tensors=[], kv_cache_groups=[])
 size, hash_size = resolve_kv_cache_block_sizes(cache, config)
-scheduler = config.scheduler_config.get_scheduler_cls()(
-    vllm_config=config, kv_cache_config=cache, structured_output_manager=StructuredOutputManager(config),
-    block_size=size, hash_block_size=hash_size, log_stats=True,
-)
 count = 0
+
+def scheduler_of(max_num_seqs):
+    config.scheduler_config.max_num_seqs = max_num_seqs
+    return config.scheduler_config.get_scheduler_cls()(
+        vllm_config=config, kv_cache_config=cache, structured_output_manager=StructuredOutputManager(config),
+        block_size=size, hash_block_size=hash_size, log_stats=True,
+    )
 
 def add(n):
     global count
@@ -56,7 +59,7 @@ def step():
     told = scheduler.update_from_output(output, result)
     return len(ids) if ids or told else "held"
 
-said = {}
+said, scheduler = {}, scheduler_of(6)
 add(2); said["fewer than a step are held, and the engine goes round"] = [step(), step(), scheduler.has_requests()]
 add(2); said["a full step goes at once"] = step()
 add(9); said["so do more than a step takes, and the rest of them"] = [step(), step()]
@@ -66,6 +69,8 @@ said["the first request's wait counts"] = [first, second, step()]
 add(1); first = step(); scheduler.finish_requests(str(count), RequestStatus.FINISHED_ABORTED)
 said["an aborted request is not waited for"] = [first, step(), scheduler.has_requests()]
 add(1); said["a new wait begins with the next request"] = step(); time.sleep(1.1 * WAIT); said["and ends"] = step()
+scheduler = scheduler_of(3)
+add(3); said["nobody waits for more than vLLM schedules"] = step()
 print("SAID", json.dumps(said))
 """
 
@@ -84,4 +89,5 @@ def test_small_batches_wait_for_more(vllm_environment, tmp_path):
         "an aborted request is not waited for": ["held", 0, False],
         "a new wait begins with the next request": "held",
         "and ends": 1,
+        "nobody waits for more than vLLM schedules": 3,
     }

@@ -150,11 +150,14 @@ def total(found: dict[tuple, float], name: str, **labels: str) -> float:
     return sum(v for (sample, of), v in found.items() if sample == name and labels.items() <= dict(of).items())
 
 
-def ask(server: Server, texts: list) -> None:
+def ask(server: Server, texts: list) -> list[list[float]]:
+    """The vectors of texts or lists of token ids."""
     body = json.dumps({"model": NAME, "input": texts}).encode()
     asked = urllib.request.Request(f"{server.url}/v1/embeddings", body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(asked, timeout=300) as answer:
-        assert len(json.load(answer)["data"]) == len(texts)
+        vectors = [item["embedding"] for item in json.load(answer)["data"]]
+    assert len(vectors) == len(texts)
+    return vectors
 
 
 @pytest.fixture(scope="module")
