@@ -27,6 +27,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.utils import floatToGoString
 
 if TYPE_CHECKING:
+    from vllm.config import VllmConfig
+
     from models.demos.wormhole.bge_large_en.runner.batch_plan import Step
 
 FOLDER_KEY = "_tt_metrics_folder"  # in additional_config, beside "tt": vllm-tt-plugin keeps its derived values so too
@@ -42,6 +44,18 @@ HELP = {
     "vllm:tt_failures": "Failed runs of the model, by what it was run for: step, health or warm_up.",
     "vllm:tt_warm_up_time_seconds": "Time it took to compile and capture all shapes at start-up.",
 }
+
+
+def share_folder(vllm_config: "VllmConfig") -> None:
+    """Tell the engines of this configuration where to count, in the process whose /metrics is to show it."""
+    if FOLDER_KEY not in vllm_config.additional_config:
+        # A new dictionary: the old one may be the caller's.
+        vllm_config.additional_config = {**vllm_config.additional_config, FOLDER_KEY: folder_to_share(os.environ)}
+
+
+def shared_folder(vllm_config: "VllmConfig") -> str | None:
+    """Where an engine counts. Under another platform than ours, which tells it nothing: vLLM's own folder, if any."""
+    return vllm_config.additional_config.get(FOLDER_KEY) or os.environ.get("PROMETHEUS_MULTIPROC_DIR")
 
 
 def folder_to_share(environment: Mapping[str, str]) -> str:

@@ -14,7 +14,7 @@ from vllm.logger import init_logger
 from vllm.platforms.interface import Platform, PlatformEnum
 
 from models.demos.wormhole.bge_large_en.vllm_plugin import ARCHITECTURES, devices
-from models.demos.wormhole.bge_large_en.vllm_plugin.metrics import FOLDER_KEY, folder_to_share
+from models.demos.wormhole.bge_large_en.vllm_plugin.metrics import share_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
 
 if TYPE_CHECKING:  # vllm.config resolves the current platform while it is imported: a cycle
@@ -118,10 +118,7 @@ class TTPoolingPlatform(Platform):
         _schedule_whole_requests(vllm_config)
         if options.batch_fill_wait_us:
             _fill_batches(vllm_config, options)
-        if FOLDER_KEY not in vllm_config.additional_config:
-            # A new dictionary: the old one may be the caller's
-            shared = {FOLDER_KEY: folder_to_share(os.environ)}
-            vllm_config.additional_config = {**vllm_config.additional_config, **shared}
+        share_folder(vllm_config)
         if parallel.worker_cls == "auto":
             parallel.worker_cls = WORKER_CLASS
         if vllm_config.shutdown_timeout == 0 and not cls._shutdown_timeout_given:

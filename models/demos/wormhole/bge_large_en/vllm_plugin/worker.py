@@ -14,7 +14,7 @@ from vllm.v1.outputs import EMPTY_MODEL_RUNNER_OUTPUT, ModelRunnerOutput
 from vllm.v1.worker.worker_base import CompilationTimes, WorkerBase
 
 from models.demos.wormhole.bge_large_en.vllm_plugin import devices
-from models.demos.wormhole.bge_large_en.vllm_plugin.metrics import FOLDER_KEY, DeviceMetrics
+from models.demos.wormhole.bge_large_en.vllm_plugin.metrics import DeviceMetrics, shared_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import STEP_ROWS_KEY, PoolingOptions
 from models.demos.wormhole.bge_large_en.vllm_plugin.pooled_outputs import to_runner_output, whole_requests
 
@@ -55,14 +55,15 @@ class TTPoolingWorker(WorkerBase):
         self.mesh_device = devices.open_mesh(
             l1_small_size=options.l1_small_size, trace_region_size=self._trace_region_size(options)
         )
-        chips = self.mesh_device.get_num_devices()
-        logger.info("Opened a mesh of %d chip(s), %s", chips, tuple(self.mesh_device.shape))
-        self.vllm_config.additional_config[STEP_ROWS_KEY] = options.max_device_batch * chips
-        self.metrics = DeviceMetrics(
-            self.vllm_config.additional_config.get(FOLDER_KEY),
-            self.model_config.served_model_name,
-            self.parallel_config.data_parallel_index,
-        )
+        with self._closing_on_failure():
+            chips = self.mesh_device.get_num_devices()
+            logger.info("Opened a mesh of %d chip(s), %s", chips, tuple(self.mesh_device.shape))
+            self.vllm_config.additional_config[STEP_ROWS_KEY] = options.max_device_batch * chips
+            self.metrics = DeviceMetrics(
+                shared_folder(self.vllm_config),
+                self.model_config.served_model_name,
+                self.parallel_config.data_parallel_index,
+            )
 
     def load_model(self, *, load_dummy_weights: bool = False) -> None:
         """Build the model on the device; closes the device again when that fails."""

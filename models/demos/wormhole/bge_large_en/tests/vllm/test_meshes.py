@@ -31,7 +31,6 @@ import torch
 from vllm.engine.arg_utils import EngineArgs
 from vllm.pooling_params import PoolingParams
 from vllm.v1.core.sched.output import NewRequestData, SchedulerOutput
-from models.demos.wormhole.bge_large_en.vllm_plugin.metrics import FOLDER_KEY
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import STEP_ROWS_KEY
 from models.demos.wormhole.bge_large_en.vllm_plugin.worker import TTPoolingWorker
 

@@ -6,6 +6,7 @@
 
 import json
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
@@ -111,6 +112,18 @@ def test_without_a_folder_nothing_is_counted():
 
 def test_several_api_servers_share_vllms_own_folder():
     assert metrics.folder_to_share({"PROMETHEUS_MULTIPROC_DIR": "/vllms/own"}) == "/vllms/own"
+
+
+def test_an_engine_counts_where_it_was_told_to_and_else_where_vllm_counts(monkeypatch):
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "/vllms/own")
+    given = {"tt": {}}
+    config = SimpleNamespace(additional_config=given)
+    assert metrics.shared_folder(config) == "/vllms/own"  # nobody told it
+    metrics.share_folder(config)
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "/of/another/time")
+    metrics.share_folder(config)
+    assert metrics.shared_folder(config) == "/vllms/own"
+    assert given == {"tt": {}} and config.additional_config["tt"] == {}
 
 
 def test_one_api_server_shows_a_folder_of_its_own():

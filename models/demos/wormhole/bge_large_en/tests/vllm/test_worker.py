@@ -7,7 +7,7 @@
 import os
 import sys
 from types import ModuleType, SimpleNamespace
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, call
 
 import pytest
 import torch
@@ -282,6 +282,28 @@ def test_after_useless_rows_health_looks_at_the_numbers(served, log):
         served.check_health()
     served.model.rows = torch.ones(1, HIDDEN)
     served.check_health()
+
+
+def test_failures_are_counted_by_what_failed(served):
+    served.metrics, served.model.fails_in = MagicMock(), "embed"
+    with pytest.raises(RuntimeError):
+        served.execute_model(step(request("a", [1])))
+    assert served.metrics.failure.call_args_list == [call("step")]
+    with pytest.raises(RuntimeError):
+        served.check_health()
+    assert served.metrics.failure.call_args_list == [call("step"), call("health")]
+
+
+def test_warm_up_is_timed_or_counted_as_failed(worker, device):
+    worker.init_device()
+    worker.load_model()
+    worker.metrics = MagicMock()
+    seconds = worker.compile_or_warm_up_model().language_model
+    assert seconds > 0 and worker.metrics.warm_up.call_args_list == [call(seconds)]
+    worker.model.fails_in = "warm_up"
+    with pytest.raises(MemoryError):
+        worker.compile_or_warm_up_model()
+    assert worker.metrics.failure.call_args_list == [call("warm_up")]
 
 
 # --- steps -----------------------------------------------------------------------------------------------------------
