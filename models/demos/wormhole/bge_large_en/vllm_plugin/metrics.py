@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 FOLDER_KEY = "_tt_metrics_folder"  # in additional_config, beside "tt": vllm-tt-plugin keeps its derived values so too
 # Seconds: from a short step of a small model on the card to a long one on the emulated device.
 STEP_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, float("inf"))
+LIMITS = tuple(map(floatToGoString, STEP_BUCKETS))
 HELP = {
     "vllm:tt_device_steps": "Device steps, by shape.",
     "vllm:tt_texts": "Texts embedded, by shape of their device step.",
@@ -73,11 +74,14 @@ def _collected_folder() -> str:
 
 
 class DeviceMetrics:
-    """Counts of one engine, under vLLM's labels model_name and engine. Without a folder it counts nothing."""
+    """Counts of one engine, under vLLM's labels model_name and engine. Without a folder on this host it counts
+    nothing."""
 
     def __init__(self, folder: str | None, model_name: str, engine: int):
         self._labels = {"model_name": model_name, "engine": str(engine)}
-        self._folder = Path(folder) if folder else None
+        # What does not exist here is on another host, with the API server.
+        self._folder = Path(folder) if folder and Path(folder).is_dir() else None
+        self._timed: set[tuple] = set()  # shapes whose histogram has all its buckets
         self._files: dict[str, MmapedDict] = {}
         # A file has one writer. prometheus_client itself, which names its files by process, may be at work beside us.
         self._owner = f"tt{os.getpid()}-{secrets.token_hex(4)}"
@@ -101,9 +105,12 @@ class DeviceMetrics:
         ):
             self._add("counter", f"vllm:tt_{name}", "_total", shape, amount)
         metric = "vllm:tt_step_time_seconds"
-        bucket = bisect_left(STEP_BUCKETS, seconds)  # the files hold what is in each; readers add them up
-        for index, limit in enumerate(STEP_BUCKETS):
-            self._add("histogram", metric, "_bucket", (*shape, ("le", floatToGoString(limit))), index == bucket)
+        if shape not in self._timed:
+            self._timed.add(shape)
+            for limit in LIMITS:
+                self._add("histogram", metric, "_bucket", (*shape, ("le", limit)), 0)
+        limit = LIMITS[bisect_left(STEP_BUCKETS, seconds)]  # the files hold what is in each; readers add them up
+        self._add("histogram", metric, "_bucket", (*shape, ("le", limit)), 1)
         self._add("histogram", metric, "_sum", shape, seconds)
 
     def failure(self, stage: str) -> None:

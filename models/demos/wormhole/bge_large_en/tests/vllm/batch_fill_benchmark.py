@@ -19,6 +19,7 @@ import random
 import statistics
 import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 MODULE = "models.demos.wormhole.bge_large_en.tests.vllm.batch_fill_benchmark"
@@ -85,54 +86,61 @@ def __getattr__(name: str):
     raise AttributeError(name)
 
 
-async def measure(engine, clients: int, seconds: float, pause: float, length: int) -> dict:
-    """Texts per step, texts per second and median latency in seconds of `clients` closed loops."""
+@dataclass
+class Measured:
+    """Texts embedded in so many device steps and seconds, and how long each took, in seconds."""
+
+    steps: int = 0
+    seconds: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+
+
+async def measure(engine, clients: int, seconds: float, pause: float, length: int, into: Measured) -> None:
+    """Add what `clients` closed loops do in `seconds`; pause: mean seconds between a client's texts of `length` tokens."""
     from vllm.pooling_params import PoolingParams
 
-    chance, latencies = random.Random(0), []
-    end = time.perf_counter() + seconds
+    chance, end = random.Random(0), time.perf_counter() + seconds
 
     async def client(number: int) -> None:
-        turn = 0
         while time.perf_counter() < end:
             await asyncio.sleep(chance.expovariate(1 / pause) if pause else 0)
-            start, turn = time.perf_counter(), turn + 1
-            prompt = {"prompt_token_ids": [101] * length}
-            async for _ in engine.encode(prompt, PoolingParams(task="embed"), f"{clients}-{number}-{turn}-{start}"):
+            prompt, start = {"prompt_token_ids": [101] * length}, time.perf_counter()
+            async for _ in engine.encode(prompt, PoolingParams(task="embed"), f"{number}-{start}"):
                 pass
-            latencies.append(time.perf_counter() - start)
+            into.latencies.append(time.perf_counter() - start)
 
     before, start = (await engine.collective_rpc("steps"))[0], time.perf_counter()
     await asyncio.gather(*(client(number) for number in range(clients)))
-    elapsed, steps = time.perf_counter() - start, (await engine.collective_rpc("steps"))[0] - before
-    return {
-        "texts a step": len(latencies) / steps,
-        "texts/s": len(latencies) / elapsed,
-        "latency": statistics.median(latencies),
-    }
+    into.seconds += time.perf_counter() - start
+    into.steps += (await engine.collective_rpc("steps"))[0] - before
 
 
-async def serve(model: str, wait_us: int, options) -> list[dict]:
+async def compare(model: str, options) -> dict[tuple[int, int], Measured]:
+    """(clients, wait) -> what was measured, in turns, so that a busy host slows all waits alike."""
     from vllm.engine.arg_utils import AsyncEngineArgs
     from vllm.v1.engine.async_llm import AsyncLLM
 
-    args = AsyncEngineArgs(
-        model=model,
-        skip_tokenizer_init=True,
-        max_model_len=options.tokens,
-        max_num_seqs=64,
-        worker_cls=f"{MODULE}.SleepingWorker",
-        additional_config={"tt": {"batch_fill_wait_us": wait_us}},
-    )
-    engine = AsyncLLM.from_engine_args(args)
+    engines, pause = {}, options.pause_ms / 1000
+    measured = {(clients, wait): Measured() for clients in options.clients for wait in (0, *options.waits)}
     try:
-        await measure(engine, 2, 0.5, 0, options.tokens)
-        return [
-            await measure(engine, clients, options.seconds, options.pause_ms / 1000, options.tokens)
-            for clients in options.clients
-        ]
+        for wait in (0, *options.waits):
+            args = AsyncEngineArgs(
+                model=model,
+                skip_tokenizer_init=True,
+                max_model_len=options.tokens,
+                max_num_seqs=64,
+                worker_cls=f"{MODULE}.SleepingWorker",
+                additional_config={"tt": {"batch_fill_wait_us": wait}},
+            )
+            engines[wait] = AsyncLLM.from_engine_args(args)
+            await measure(engines[wait], 2, 0.5, 0, options.tokens, Measured())
+        for _ in range(options.rounds):
+            for (clients, wait), into in measured.items():
+                await measure(engines[wait], clients, options.seconds, pause, options.tokens, into)
     finally:
-        engine.shutdown()
+        for engine in engines.values():
+            engine.shutdown()
+    return measured
 
 
 def main() -> None:
@@ -141,23 +149,23 @@ def main() -> None:
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 4, 8, 16, 32])
     parser.add_argument("--tokens", type=int, default=384, help="tokens of every text")
     parser.add_argument("--pause-ms", type=float, default=5, help="mean pause of a client between its texts")
-    parser.add_argument("--seconds", type=float, default=4, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=1.5, help="of each measurement")
+    parser.add_argument("--rounds", type=int, default=3, help="measurements of each pair of clients and wait")
     options = parser.parse_args()
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "config.json").write_text(json.dumps(CONFIG))
-        measured = {wait: asyncio.run(serve(folder, wait, options)) for wait in (0, *options.waits)}
+        measured = asyncio.run(compare(folder, options))
     print(
         f"no device: {ROWS}-row steps of {options.tokens} tokens take their estimated time; {os.cpu_count()} host cores"
     )
     print(f"{'clients':>7} {'wait us':>8} {'texts a step':>12} {'throughput':>11} {'median latency':>15}")
-    for index, clients in enumerate(options.clients):
-        base = measured[0][index]
-        for wait, rows in measured.items():
-            row = rows[index]
-            faster, later = row["texts/s"] / base["texts/s"], row["latency"] / base["latency"]
-            print(f"{clients:7d} {wait:8d} {row['texts a step']:12.2f} {faster:10.2f}x {later:14.2f}x")
+    for (clients, wait), row in measured.items():
+        base = measured[clients, 0]
+        faster = len(row.latencies) / row.seconds / (len(base.latencies) / base.seconds)
+        later = statistics.median(row.latencies) / statistics.median(base.latencies)
+        print(f"{clients:7d} {wait:8d} {len(row.latencies) / row.steps:12.2f} {faster:10.2f}x {later:14.2f}x")
 
 
 if __name__ == "__main__":

@@ -103,8 +103,9 @@ def test_the_exposition_parses_and_says_what_each_is(counted, tmp_path):
     assert kinds["warm_up_time_seconds"] == "gauge"
 
 
-def test_without_a_folder_nothing_is_counted():
-    nowhere = DeviceMetrics(None, "a model", 0)
+@pytest.mark.parametrize("folder", [None, "/of/another/host"])
+def test_without_a_folder_nothing_is_counted(folder):
+    nowhere = DeviceMetrics(folder, "a model", 0)
     nowhere.step(PACKED, 1, 0.1)
     nowhere.failure("step")
     nowhere.close()

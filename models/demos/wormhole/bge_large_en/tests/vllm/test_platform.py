@@ -171,6 +171,7 @@ def test_users_values_are_kept_but_the_token_budget(configured):
     config = configured["user"]
     assert (config["max_num_seqs"], config["shutdown_timeout"]) == (5, 3)
     assert config["max_num_batched_tokens"] == 5 * 512
+    assert "max_num_batched_tokens: 600 -> 2560, because an encoder takes each text whole" in configured["log"]
 
 
 def test_splitting_of_requests_is_turned_off_and_said(configured):
