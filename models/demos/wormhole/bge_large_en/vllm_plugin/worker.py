@@ -48,7 +48,8 @@ class TTPoolingWorker(WorkerBase):
 
         options, target = self.options, detect()
         cards = len(board(target.board).local) if target.emulated else None
-        devices.bind_cards(self.parallel_config.assigned_physical_gpu_ids, cards)
+        assigned = getattr(self.parallel_config, "assigned_physical_gpu_ids", None)  # the fork assigns none
+        devices.bind_cards(assigned, cards)
         activate()  # must come before the first `import ttnn` of the process
         log = logger.warning if target.emulated else logger.info
         log("Serving on: %s", target.describe())
@@ -62,7 +63,7 @@ class TTPoolingWorker(WorkerBase):
             self.metrics = DeviceMetrics(
                 shared_folder(self.vllm_config),
                 self.model_config.served_model_name,
-                self.parallel_config.data_parallel_index,
+                getattr(self.parallel_config, "data_parallel_index", 0),  # the fork has none
             )
 
     def load_model(self, *, load_dummy_weights: bool = False) -> None:
