@@ -38,14 +38,21 @@ CONFIG = {  # BGE-large's; vLLM reads no weights
 }
 
 
-def sleeping_worker():
-    """The worker class; made here because vLLM chooses its platform when it is imported."""
-    import torch
+def estimated_step(tokens: int) -> float:
+    """Seconds of a BGE-large step with rows of `tokens` tokens."""
     from transformers import BertConfig
-    from vllm.v1.worker.worker_base import CompilationTimes
 
     from models.demos.wormhole.bge_large_en.runner.step_cost import step_microseconds
     from models.demos.wormhole.bge_large_en.tt.dims import BertDims
+
+    return step_microseconds(BertDims.from_hf(BertConfig(**CONFIG)), -(-tokens // 32) * 32) * 1e-6
+
+
+def sleeping_worker():
+    """The worker class; made here because vLLM chooses its platform when it is imported."""
+    import torch
+    from vllm.v1.worker.worker_base import CompilationTimes
+
     from models.demos.wormhole.bge_large_en.vllm_plugin.worker import TTPoolingWorker
 
     class SleepingModel:
@@ -68,8 +75,7 @@ def sleeping_worker():
             pass
 
         def load_model(self, *, load_dummy_weights: bool = False) -> None:
-            dims = BertDims.from_hf(BertConfig(**CONFIG))
-            self.model = SleepingModel(step_microseconds(dims, self.model_config.max_model_len) * 1e-6)
+            self.model = SleepingModel(estimated_step(self.model_config.max_model_len))
 
         def compile_or_warm_up_model(self) -> CompilationTimes:
             return CompilationTimes(language_model=0.0, encoder=0.0)
@@ -145,8 +151,8 @@ async def compare(model: str, options) -> dict[tuple[int, int], Measured]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--waits", type=int, nargs="+", default=[2000, 5000, 10000], help="microseconds")
-    parser.add_argument("--clients", type=int, nargs="+", default=[1, 4, 8, 16, 32])
+    parser.add_argument("--waits", type=int, nargs="+", default=[5000, 10000], help="microseconds")
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 4, 8, 16, 24])
     parser.add_argument("--tokens", type=int, default=384, help="tokens of every text")
     parser.add_argument("--pause-ms", type=float, default=5, help="mean pause of a client between its texts")
     parser.add_argument("--seconds", type=float, default=1.5, help="of each measurement")
@@ -157,9 +163,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "config.json").write_text(json.dumps(CONFIG))
         measured = asyncio.run(compare(folder, options))
-    print(
-        f"no device: {ROWS}-row steps of {options.tokens} tokens take their estimated time; {os.cpu_count()} host cores"
-    )
+    step = estimated_step(options.tokens) * 1e3
+    print(f"no device: a step of {ROWS} rows of {options.tokens} tokens takes its estimated {step:.1f} ms")
+    print(f"{os.cpu_count()} host cores; clients pause for {options.pause_ms} ms on average")
     print(f"{'clients':>7} {'wait us':>8} {'texts a step':>12} {'throughput':>11} {'median latency':>15}")
     for (clients, wait), row in measured.items():
         base = measured[clients, 0]
