@@ -6,6 +6,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
 from unittest.mock import MagicMock, call
 
@@ -110,12 +111,14 @@ def device(monkeypatch, tmp_path, log) -> SimpleNamespace:
 
 
 @pytest.fixture
-def worker() -> TTPoolingWorker:
+def worker() -> Iterator[TTPoolingWorker]:
     config = MagicMock()
     config.additional_config = {"tt": {"max_device_batch": 4, "trace_region_size": 1000, "optimizations": "accuracy"}}
     config.model_config.max_model_len = 128
     config.parallel_config.assigned_physical_gpu_ids = None
-    return TTPoolingWorker(config, local_rank=0, rank=0, distributed_init_method="")
+    worker = TTPoolingWorker(config, local_rank=0, rank=0, distributed_init_method="")
+    yield worker
+    worker.model = worker.mesh_device = None  # what would close them, a double, is gone
 
 
 @pytest.fixture
