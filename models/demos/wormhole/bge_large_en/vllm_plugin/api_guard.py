@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""Makes --api-key and VLLM_API_KEY guard every route that computes.
+
+vLLM 0.25.1 itself guards /v1, /v2 and /inference alone: /pooling, /score, /rerank, /tokenize, /invocations and others
+answer without a key.
+"""
+
+import secrets
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from vllm import envs
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+# What a probe or a scraper reads, and the documentation. A list of what is open: a route yet unknown is guarded.
+OPEN_PATHS = frozenset(
+    ("/health", "/ping", "/load", "/version", "/metrics")
+    + ("/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json")
+)
+STATIC_FILES = "/static/"  # of the documentation, with --enable-offline-docs
+
+
+class ApiKeyGuard:
+    """ASGI middleware for vLLM's --middleware: 401 without a valid "Authorization: Bearer KEY", where keys are set.
+
+    OPTIONS, which browsers send without a key, and OPEN_PATHS pass, and everything does when no key is set.
+    """
+
+    def __init__(self, app: "ASGIApp"):
+        self.app = app
+
+    def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> Awaitable[None]:
+        # vLLM gives its middleware no arguments, but FastAPI puts itself into the scope.
+        if _needs_key(scope) and (keys := api_keys(scope["app"].state.args)) and not _has_key(scope, keys):
+            return JSONResponse({"error": "Unauthorized"}, status_code=401)(scope, receive, send)
+        return self.app(scope, receive, send)
+
+
+PATH = f"{__name__}.{ApiKeyGuard.__name__}"
+
+
+def guard_by_default(parser: "ArgumentParser") -> None:
+    """Put the guard before what users give as --middleware; parsers without that option are left alone."""
+    middleware = parser.get_default("middleware")
+    if middleware is not None and PATH not in middleware:
+        parser.set_defaults(middleware=[*middleware, PATH])
+
+
+def api_keys(args: "Namespace") -> list[str]:
+    """The keys that a server accepts, as vLLM finds them: --api-key, else VLLM_API_KEY; none: all may ask."""
+    return [key for key in (args.api_key or [envs.VLLM_API_KEY]) if key]
+
+
+def _needs_key(scope: "Scope") -> bool:
+    if scope["type"] not in ("http", "websocket") or scope.get("method") == "OPTIONS":
+        return False
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    return path.rstrip("/") not in OPEN_PATHS and not path.startswith(STATIC_FILES)
+
+
+def _has_key(scope: "Scope", keys: list[str]) -> bool:
+    scheme, _, given = Headers(scope=scope).get("Authorization", "").partition(" ")
+    # Every key is compared, in constant time, so that time tells nothing of them.
+    matches = [secrets.compare_digest(given.encode(), key.encode()) for key in keys]
+    return scheme.lower() == "bearer" and any(matches)
