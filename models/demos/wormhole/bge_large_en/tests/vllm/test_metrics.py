@@ -14,7 +14,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.parser import text_string_to_metric_families
 
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Place, Step
-from models.demos.wormhole.bge_large_en.tests.vllm.test_server import NAME, Server
+from models.demos.wormhole.bge_large_en.tests.vllm.server import NAME, Server
 from models.demos.wormhole.bge_large_en.vllm_plugin import metrics
 from models.demos.wormhole.bge_large_en.vllm_plugin.metrics import DeviceMetrics
 

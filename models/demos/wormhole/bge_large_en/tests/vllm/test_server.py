@@ -4,136 +4,30 @@
 
 """A real vLLM server with real weights, asked over HTTP: on the card or simulator if there is one, else emulated."""
 
-import base64
 import http.client
 import json
-import os
-import signal
-import socket
 import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
+from models.demos.wormhole.bge_large_en.tests.vllm.server import (
+    MAX_MODEL_LEN,
+    NAME,
+    START_LIMIT_S,
+    assert_like,
+    embed,
+    embed_bytes,
+)
 
 pytest.importorskip("vllm")
 openai = pytest.importorskip("openai")
 
-NAME = "sentence-transformers/all-MiniLM-L6-v2"
-MAX_MODEL_LEN = 256
-START_LIMIT_S, STOP_LIMIT_S = 1500, 120  # bounds on waiting, not on speed
 pytestmark = [pytest.mark.server, pytest.mark.timeout(START_LIMIT_S + 300)]
-
-
-class Server:
-    """One server process with its log; `stop` returns the exit status."""
-
-    def __init__(self, flags: list[str], environment: dict[str, str], log: Path):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.url, self.log = f"http://127.0.0.1:{port}", log
-        command = [
-            sys.executable,
-            "-m",
-            "vllm.entrypoints.openai.api_server",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-        ]
-        with log.open("w") as output:
-            self.process = subprocess.Popen(
-                command + flags, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-            )
-
-    def wait_until_healthy(self) -> None:
-        deadline = time.monotonic() + START_LIMIT_S
-        while time.monotonic() < deadline and self.process.poll() is None:
-            if self.healthy():
-                return
-            time.sleep(1)
-        pytest.fail(f"no server (exit status {self.process.poll()}); end of its log:\n{self.tail()}")
-
-    def healthy(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/health", timeout=10) as answer:
-                return answer.status == 200
-        except (urllib.error.URLError, OSError):
-            return False
-
-    def tail(self, characters: int = 6000) -> str:
-        return self.log.read_text(errors="replace")[-characters:]
-
-    def stop(self) -> int:
-        self.process.terminate()
-        try:
-            return self.process.wait(STOP_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)  # the session that was started for this server only
-            raise
-
-
-@pytest.fixture(scope="module")
-def server(minilm, vllm_environment, tmp_path_factory):
-    flags = ["--model", str(minilm), "--served-model-name", NAME, "--max-model-len", str(MAX_MODEL_LEN)]
-    running = Server(flags, vllm_environment, tmp_path_factory.mktemp("server") / "server.log")
-    try:
-        running.wait_until_healthy()
-        yield running
-    finally:
-        status = running.stop()
-    assert status == 0, running.tail()
-    assert "force killing" not in running.log.read_text(), running.tail()
-
-
-@pytest.fixture(scope="module")
-def client(server):
-    # The client's retries stay on: after some refusals of its own vLLM closes a connection that was to be kept alive.
-    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="unused") as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def reference(minilm) -> ReferenceEncoder:
-    return ReferenceEncoder.from_pretrained(minilm)
-
-
-def embed_bytes(client, texts, **extra) -> list[bytes]:
-    """Little-endian float32 bytes of each vector, in the order of the texts."""
-    answer = client.embeddings.create(model=NAME, input=texts, encoding_format="base64", extra_body=extra)
-    assert [item.index for item in answer.data] == list(range(len(answer.data)))
-    return [base64.b64decode(item.embedding) for item in answer.data]
-
-
-def embed(client, texts, **extra) -> torch.Tensor:
-    return torch.from_numpy(np.stack([np.frombuffer(row, "<f4") for row in embed_bytes(client, texts, **extra)]))
-
-
-def assert_like(vectors: torch.Tensor, expected: torch.Tensor) -> None:
-    """Every row unit, and within a cosine of 0.999 of the fp32 reference."""
-    torch.testing.assert_close(vectors.norm(dim=-1), torch.ones(len(vectors)), atol=1e-5, rtol=0)
-    cosines = torch.nn.functional.cosine_similarity(vectors, expected, dim=-1)
-    assert cosines.min() >= 0.999, f"worst cosine {cosines.min():.5f} at row {cosines.argmin()}"
-
-
-@pytest.fixture(scope="module")
-def expected(reference) -> torch.Tensor:
-    return reference.encode(SENTENCES)
-
-
-@pytest.fixture(scope="module")
-def ids(reference) -> list[list[int]]:
-    return reference.tokenizer(SENTENCES, truncation=False, padding=False)["input_ids"]
 
 
 # --- the vectors -----------------------------------------------------------------------------------------------------

@@ -1,0 +1,118 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""A vLLM server in a process of its own, and how its answers are read and compared."""
+
+import base64
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+NAME = "sentence-transformers/all-MiniLM-L6-v2"
+MAX_MODEL_LEN = 256
+START_LIMIT_S, STOP_LIMIT_S = 1500, 120  # bounds on waiting, not on speed
+
+
+class Server:
+    """One server process with its log; `stop` returns the exit status."""
+
+    def __init__(self, flags: list[str], environment: dict[str, str], log: Path):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.url, self.log = f"http://127.0.0.1:{port}", log
+        command = [
+            sys.executable,
+            "-m",
+            "vllm.entrypoints.openai.api_server",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+        ]
+        with log.open("w") as output:
+            self.process = subprocess.Popen(
+                command + flags, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
+
+    def wait_until_healthy(self) -> None:
+        deadline = time.monotonic() + START_LIMIT_S
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if self.healthy():
+                return
+            time.sleep(1)
+        pytest.fail(f"no server (exit status {self.process.poll()}); end of its log:\n{self.tail()}")
+
+    def healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/health", timeout=10) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def tail(self, characters: int = 6000) -> str:
+        return self.log.read_text(errors="replace")[-characters:]
+
+    def stop(self) -> int:
+        self.process.terminate()
+        try:
+            return self.process.wait(STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)  # the session that was started for this server only
+            raise
+
+
+@contextmanager
+def serving(flags: list[str], environment: dict[str, str], log: Path, *, wait: bool = True) -> Iterator[Server]:
+    """A server that answers, or with wait=False one that starts; at the end it must exit by itself, with status 0."""
+    running = Server(flags, environment, log)
+    try:
+        if wait:
+            running.wait_until_healthy()
+        yield running
+    finally:
+        status = running.stop()
+    assert status == 0, running.tail()
+    assert "force killing" not in log.read_text(), running.tail()
+
+
+def embed_bytes(client, texts, **extra) -> list[bytes]:
+    """Little-endian float32 bytes of each vector, in the order of the texts."""
+    answer = client.embeddings.create(model=NAME, input=texts, encoding_format="base64", extra_body=extra)
+    assert [item.index for item in answer.data] == list(range(len(answer.data)))
+    return [base64.b64decode(item.embedding) for item in answer.data]
+
+
+def embed(client, texts, **extra) -> torch.Tensor:
+    return torch.from_numpy(np.stack([np.frombuffer(row, "<f4") for row in embed_bytes(client, texts, **extra)]))
+
+
+def assert_like(vectors: torch.Tensor, expected: torch.Tensor) -> None:
+    """Every row unit, and within a cosine of 0.999 of the fp32 reference."""
+    torch.testing.assert_close(vectors.norm(dim=-1), torch.ones(len(vectors)), atol=1e-5, rtol=0)
+    cosines = torch.nn.functional.cosine_similarity(vectors, expected, dim=-1)
+    assert cosines.min() >= 0.999, f"worst cosine {cosines.min():.5f} at row {cosines.argmin()}"
+
+
+def post(server: Server, path: str, body: dict, headers: dict[str, str] | None = None):
+    """The answer (status, headers, read()), whatever its status."""
+    headers = {"Content-Type": "application/json", **(headers or {})}
+    request = urllib.request.Request(server.url + path, json.dumps(body).encode(), headers)
+    try:
+        return urllib.request.urlopen(request, timeout=120)
+    except urllib.error.HTTPError as error:
+        return error
