@@ -1,0 +1,204 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""A server of a small BGE (its exact widths, CLS pooling, two seeded layers) with an API key and BGE's query prompt."""
+
+import base64
+import json
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import openai
+import pytest
+import torch
+
+from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
+from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
+from models.demos.wormhole.bge_large_en.tests.vllm.server import START_LIMIT_S, assert_like, post
+from models.demos.wormhole.bge_large_en.vllm_plugin.api_guard import OPEN_PATHS
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(START_LIMIT_S + 300)]
+
+TEXTS = SENTENCES[:3]
+EMBED = {"input": TEXTS}
+SCORE = {"text_1": TEXTS[0], "text_2": TEXTS[1:]}
+RERANK = {"query": TEXTS[0], "documents": TEXTS[1:]}
+BODIES = {  # what each route that computes is asked with a key
+    "/v1/models": None,
+    "/v1/embeddings": EMBED,
+    "/v2/embed": {"texts": TEXTS},
+    "/pooling": EMBED,
+    "/invocations": EMBED,
+    "/tokenize": {"prompt": TEXTS[0]},
+    "/detokenize": {"tokens": [101, 2054, 102]},
+    **dict.fromkeys(("/score", "/v1/score"), SCORE),
+    **dict.fromkeys(("/rerank", "/v1/rerank", "/v2/rerank"), RERANK),
+}
+
+
+@pytest.fixture(scope="module")
+def key(api_key) -> dict[str, str]:
+    return {"Authorization": f"Bearer {api_key}"}
+
+
+@pytest.fixture(scope="module")
+def reference(bge_small) -> ReferenceEncoder:
+    return ReferenceEncoder.from_pretrained(bge_small)
+
+
+@pytest.fixture(scope="module")
+def ask(bge_server, bge_name, key):
+    """Function from a path and a body to what the server answers to them with the key, which must be 200."""
+
+    def ask(path: str, body: dict) -> dict:
+        answer = post(bge_server, path, {"model": bge_name, **body}, key)
+        assert answer.status == 200, answer.read()
+        return json.load(answer)
+
+    return ask
+
+
+def get(server, path: str, headers: dict[str, str]) -> int:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(server.url + path, headers=headers), timeout=60) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+# --- the key ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def routes(bge_server) -> set[tuple[str, str]]:
+    """(path, method) of every route by the server's own account."""
+    with urllib.request.urlopen(f"{bge_server.url}/openapi.json") as answer:
+        paths = json.load(answer)["paths"]
+    return {(path, method) for path, methods in paths.items() for method in methods}
+
+
+def test_every_route_that_computes_wants_the_key(bge_server, bge_name, routes, key):
+    for path, method in sorted(routes):
+        for headers in ({}, {"Authorization": "Bearer wrong"}):
+            body = {"model": bge_name, **(BODIES.get(path) or {})}
+            status = get(bge_server, path, headers) if method == "get" else post(bge_server, path, body, headers).status
+            assert status == (200 if path in OPEN_PATHS else 401), (path, method, headers)
+
+
+def test_every_route_answers_with_the_key(bge_server, routes, ask, key):
+    guarded = {path for path, _ in routes if path not in OPEN_PATHS}
+    assert guarded == set(BODIES), "a route is new or gone: give it a body here"
+    for path, method in sorted(routes):
+        if method == "get":
+            assert get(bge_server, path, key) == 200, path
+        elif path in BODIES:
+            ask(path, BODIES[path])
+
+
+def test_what_is_open_is_there(bge_server):
+    for path in OPEN_PATHS:
+        assert get(bge_server, path, {}) == 200, path
+
+
+def test_a_browsers_preflight_needs_no_key(bge_server):
+    asks = {"Origin": "http://example.com", "Access-Control-Request-Method": "POST"}
+    request = urllib.request.Request(f"{bge_server.url}/score", headers=asks, method="OPTIONS")
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        assert answer.status == 200 and answer.headers["access-control-allow-origin"]
+
+
+def test_openai_client_with_the_right_and_a_wrong_key(bge_server, bge_name, api_key, reference):
+    with openai.OpenAI(base_url=f"{bge_server.url}/v1", api_key=api_key) as client:
+        data = client.embeddings.create(model=bge_name, input=TEXTS).data
+        assert_like(torch.tensor([item.embedding for item in data]), reference.encode(TEXTS))
+    with openai.OpenAI(base_url=f"{bge_server.url}/v1", api_key="wrong") as client:
+        with pytest.raises(openai.AuthenticationError):
+            client.embeddings.create(model=bge_name, input=TEXTS)
+
+
+# --- query and passage prompts ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def plain(ask):
+    """Function from texts to /v1/embeddings' vectors, which get no prompt."""
+
+    def plain(texts: list[str]) -> list[list[float]]:
+        answer = ask("/v1/embeddings", {"input": texts, "encoding_format": "base64"})
+        return [
+            torch.frombuffer(bytearray(base64.b64decode(d["embedding"])), dtype=torch.float32) for d in answer["data"]
+        ]
+
+    return plain
+
+
+def test_queries_get_the_prompt(ask, plain, reference, query_prompt):
+    rows = torch.tensor(ask("/v2/embed", {"texts": TEXTS, "input_type": "query"})["embeddings"]["float"])
+    prompted = [query_prompt + text for text in TEXTS]
+    assert torch.equal(rows, torch.stack(plain(prompted)))
+    assert_like(rows, reference.encode(prompted))
+    assert not torch.allclose(rows, torch.stack(plain(TEXTS)), atol=1e-2)
+
+
+@pytest.mark.parametrize("input_type", ["passage", None])
+def test_passages_get_none(ask, plain, reference, input_type):
+    rows = torch.tensor(ask("/v2/embed", {"texts": TEXTS, "input_type": input_type})["embeddings"]["float"])
+    assert torch.equal(rows, torch.stack(plain(TEXTS)))
+    assert_like(rows, reference.encode(TEXTS))
+
+
+def test_an_unknown_input_type_is_refused(bge_server, bge_name, key):
+    answer = post(bge_server, "/v2/embed", {"model": bge_name, "texts": TEXTS, "input_type": "image"}, key)
+    assert answer.status == 400
+    message = json.load(answer)["error"]["message"]
+    assert "Unsupported input_type 'image'" in message and "passage, query" in message
+
+
+def test_scores_add_no_prompt_so_clients_put_it_before_the_query(ask, reference, query_prompt):
+    """/score and /rerank: what is sent is what is compared."""
+    for query in (TEXTS[0], query_prompt + TEXTS[0]):
+        rows = reference.encode([query, *TEXTS[1:]])
+        cosines = (rows[1:] @ rows[0]).tolist()
+        scores = ask("/score", {"text_1": query, "text_2": TEXTS[1:]})["data"]
+        assert [item["score"] for item in scores] == pytest.approx(cosines, abs=0.005)
+        results = ask("/rerank", {"query": query, "documents": TEXTS[1:]})["results"]
+        assert {item["index"]: item["relevance_score"] for item in results} == pytest.approx(
+            dict(enumerate(cosines)), abs=0.005
+        )
+
+
+def test_prompts_come_from_the_checkpoint_or_from_overrides(bge_small, tmp_path, prompts):
+    """The server above has them from --hf-overrides; a checkpoint that brings its own needs no flag."""
+    from vllm.engine.arg_utils import EngineArgs
+    from vllm.entrypoints.pooling.embed.io_processor import EmbedIOProcessor
+
+    config = EngineArgs(model=str(bge_small), hf_overrides={"task_instructions": prompts}).create_model_config()
+    assert EmbedIOProcessor._load_task_instructions(config.hf_config) == prompts
+    assert EmbedIOProcessor._load_st_prompts(str(bge_small), None) is None
+    (tmp_path / "config_sentence_transformers.json").write_text(json.dumps({"prompts": prompts}))
+    assert EmbedIOProcessor._load_st_prompts(str(tmp_path), None) == prompts
+
+
+def test_bench_serve(bge_server, bge_name, bge_small, api_key, vllm_environment):
+    """vLLM's own load generator, unchanged."""
+    command = [
+        sys.executable,
+        "-m",
+        "vllm.entrypoints.cli.main",
+        "bench",
+        "serve",
+        "--backend",
+        "openai-embeddings",
+        "--endpoint",
+        "/v1/embeddings",
+    ]
+    command += ["--base-url", bge_server.url, "--model", bge_name, "--tokenizer", str(bge_small)]
+    command += ["--dataset-name", "random", "--random-input-len", "20", "--num-prompts", "16", "--max-concurrency", "8"]
+    environment = {**vllm_environment, "OPENAI_API_KEY": api_key}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+    lines = {line.partition(":")[0]: line.partition(":")[2].strip() for line in done.stdout.splitlines()}
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+    assert (lines["Successful requests"], lines["Failed requests"]) == ("16", "0")
