@@ -1,0 +1,107 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""The embedding classes of LangChain and LlamaIndex against the server, in an environment of their own.
+
+    pytest -m slow models/demos/wormhole/bge_large_en/tests/vllm/test_clients.py
+
+They bring 80 packages (230 MB) and pins of their own, so they stay out of this repository's environment; the tests
+install them with uv into a temporary folder, and skip where that fails (no registry).
+"""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from models.demos.wormhole.bge_large_en.tests.vllm.server import NAME, START_LIMIT_S, assert_like
+
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(START_LIMIT_S + 900)]
+
+PACKAGES = [
+    "langchain-openai==1.7.3",
+    "llama-index-embeddings-openai==0.6.0",
+    "llama-index-embeddings-openai-like==0.4.0",
+]
+TEXTS = [
+    "The cat sat on the mat and looked out of the window at the birds.",
+    "Stock markets fell sharply on Monday after a weak report on jobs.",
+    "Bread is made of flour, water, salt and yeast, and of patience.",
+]
+# What a user writes, and no more than that; `url` and `name` are the server's.
+LANGCHAIN = """
+from langchain_openai import OpenAIEmbeddings
+
+embeddings = OpenAIEmbeddings(model=name, base_url=url, api_key="unused", check_embedding_ctx_length=False)
+answer = embeddings.embed_documents(texts), embeddings.embed_query(texts[0])
+"""
+LANGCHAIN_DEFAULT = """
+import tiktoken
+from langchain_openai import OpenAIEmbeddings
+
+# Stands in for cl100k_base, which tiktoken would download: other ids than the model's for the same text.
+encoding = tiktoken.Encoding("bytes", pat_str=".", mergeable_ranks={bytes([i]): i for i in range(256)}, special_tokens={})
+tiktoken.encoding_for_model = tiktoken.get_encoding = lambda name: encoding
+answer = OpenAIEmbeddings(model=name, base_url=url, api_key="unused").embed_documents(texts), None
+"""
+LLAMA_INDEX = """
+from llama_index.embeddings.{module} import {cls} as Embedding
+
+embedding = Embedding(model_name=name, api_base=url, api_key="unused")
+answer = embedding.get_text_embedding_batch(texts), embedding.get_query_embedding(texts[0])
+"""
+
+
+@pytest.fixture(scope="session")
+def client_python(tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp("clients")
+    uv = [sys.executable, "-m", "uv"]
+    python = folder / "bin" / "python"
+    for command in (
+        [*uv, "venv", "-q", "-p", sys.executable, folder],
+        [*uv, "pip", "install", "-q", "--python", python, *PACKAGES],
+    ):
+        done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=600)
+        if done.returncode != 0:
+            pytest.skip(f"cannot install {PACKAGES}: {done.stderr[-300:]}")
+    return str(python)
+
+
+@pytest.fixture
+def run(client_python, server):
+    """Function from a user's code to what it made of TEXTS: vectors, and the vector of TEXTS[0] as a query."""
+
+    def run(code: str):
+        given = f"name, url, texts = {(NAME, server.url + '/v1', TEXTS)!r}\n"
+        program = f"{given}{code}\nimport json; print(json.dumps(answer))"
+        done = subprocess.run([client_python, "-I", "-c", program], capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        LANGCHAIN,
+        LLAMA_INDEX.format(module="openai", cls="OpenAIEmbedding"),
+        LLAMA_INDEX.format(module="openai_like", cls="OpenAILikeEmbedding"),
+    ],
+    ids=["LangChain", "LlamaIndex", "LlamaIndex-like"],
+)
+def test_vectors_are_the_references(run, reference, code):
+    vectors, query = run(code)
+    expected = reference.encode(TEXTS)
+    assert_like(torch.tensor(vectors), expected)
+    assert_like(torch.tensor([query]), expected[:1])
+
+
+def test_langchain_sends_foreign_token_ids_unless_told_not_to(run, reference):
+    """Its default, right for OpenAI's own models, is silently wrong for any other: hence the option in the guide."""
+    vectors, _ = run(LANGCHAIN_DEFAULT)
+    cosines = torch.nn.functional.cosine_similarity(torch.tensor(vectors), reference.encode(TEXTS))
+    assert cosines.max() < 0.9
