@@ -26,6 +26,12 @@ logger = init_logger("vllm.tt_pooling.worker")
 HEALTH_PROMPT = [0]  # token ids, in every vocabulary
 
 
+def use_one_host_thread() -> None:
+    """For a process whose computing is done on a card: what is left to torch is so small that its threads, which spin
+    while they wait, cost more than they save, and take the cores from the API server."""
+    torch.set_num_threads(1)
+
+
 class TTPoolingWorker(WorkerBase):
     """Serves the "embed" task with `BGEForEmbedding`, data parallel over the chips of one mesh."""
 
@@ -53,6 +59,8 @@ class TTPoolingWorker(WorkerBase):
         activate()  # must come before the first `import ttnn` of the process
         log = logger.warning if target.emulated else logger.info
         log("Serving on: %s", target.describe())
+        if not target.emulated:
+            use_one_host_thread()
         self.mesh_device = devices.open_mesh(
             l1_small_size=options.l1_small_size, trace_region_size=self._trace_region_size(options)
         )

@@ -95,6 +95,8 @@ def device(monkeypatch, tmp_path, log) -> SimpleNamespace:
 
     for name in ("MESH_DEVICE", "TT_VISIBLE_DEVICES"):
         monkeypatch.delenv(name, raising=False)
+    state.threads = []  # this process keeps its own
+    monkeypatch.setattr(torch, "set_num_threads", state.threads.append)
     (tmp_path / "ttnn.py").write_text(FAKE_TTNN)
     monkeypatch.syspath_prepend(str(tmp_path))
     for name, attributes in {
@@ -173,6 +175,13 @@ def test_start_activates_the_target_before_ttnn_then_opens_loads_and_warms_up(wo
         "observer": worker.metrics.step,
     }
     assert worker.vllm_config.additional_config[STEP_ROWS_KEY] == 8
+
+
+@pytest.mark.parametrize("emulated, threads", [(False, [1]), (True, [])])
+def test_a_card_leaves_the_cores_to_the_api_server(worker, device, emulated, threads):
+    device.emulated = emulated
+    worker.init_device()
+    assert device.threads == threads
 
 
 @pytest.mark.parametrize("mesh, shape", [("N150", (1, 1)), ("N300", (1, 2)), ("(2,1)", (2, 1))])
@@ -355,15 +364,18 @@ def test_vectors_outlive_the_models_buffer(served, use_activation):
     assert torch.equal(vector, before)
 
 
-def test_bits_do_not_depend_on_the_batch(served):
-    rows = torch.randn(64, 1024, generator=torch.Generator().manual_seed(7))
+@pytest.mark.parametrize("hidden", [384, 768, 1024])
+@pytest.mark.parametrize("batch", [1, 2, 7, 33])
+def test_bits_do_not_depend_on_the_batch(served, hidden, batch):
+    rows = torch.randn(64, hidden, generator=torch.Generator().manual_seed(7))
     requests = [request(str(i), [1]) for i in range(64)]
     served.model.rows = rows
     together = served.execute_model(step(*requests)).pooler_output
-    for index in (0, 31, 63):
-        served.model.rows = rows[index : index + 1]
-        (alone,) = served.execute_model(step(requests[index])).pooler_output
-        assert torch.equal(alone, together[index])
+    for start in range(0, 64, batch):
+        part = slice(start, start + batch)
+        served.model.rows = rows[part]
+        some = served.execute_model(step(*requests[part])).pooler_output
+        assert all(map(torch.equal, some, together[part]))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 0.0])
