@@ -8,7 +8,8 @@
 
 Two servers on this machine, both with the front end of the installed vLLM and MiniLM's tokenizer: ours, whose worker
 checks, plans and counts as for a card and then returns a constant, and a bare one, whose worker returns a constant at once
-(serving_workers.py, bare_platform.py). They take turns under load. Each ratio is the median over rounds of ours / bare in one round.
+(serving_workers.py, bare_platform.py). They take turns under load, of a second each, so that what else
+the machine does falls on both. The ratio is the median over rounds of ours / bare in one round.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from pathlib import Path
 
 import aiohttp
 import numpy as np
+import psutil
 
 from models.demos.wormhole.bge_large_en.demo.checkpoints import MINILM, registry_minilm
 from models.demos.wormhole.bge_large_en.tests.vllm.server import Server, serving
@@ -55,16 +57,24 @@ LOADS = (Load(1, 1), Load(16, 1), Load(64, 1), Load(4, 64))
 
 
 @dataclass(frozen=True)
+class Round:
+    """Of one server: requests/s, and seconds of CPU that its processes took for each."""
+
+    rate: float
+    cpu: float
+
+
+@dataclass(frozen=True)
 class Result:
-    """Requests/s of each round."""
+    """Both servers' rounds, in pairs."""
 
     load: Load
-    ours: tuple[float, ...]
-    bare: tuple[float, ...]
+    ours: tuple[Round, ...]
+    bare: tuple[Round, ...]
 
     @property
     def ratios(self) -> list[float]:
-        return [ours / bare for ours, bare in zip(self.ours, self.bare, strict=True)]
+        return [ours.rate / bare.rate for ours, bare in zip(self.ours, self.bare, strict=True)]
 
     @property
     def ratio(self) -> float:
@@ -106,10 +116,17 @@ def body(load: Load, words: int) -> bytes:
     return json.dumps({"model": MINILM, "input": texts, "encoding_format": "base64"}).encode()
 
 
-async def requests_per_second(session: aiohttp.ClientSession, url: str, load: Load, words: int, seconds: float):
-    """Requests/s over at least `seconds`; RuntimeError for an answer that is not 200."""
-    data, headers, done = body(load, words), {"Content-Type": "application/json"}, 0
-    start = time.perf_counter()
+def cpu_seconds(server: Server) -> float:
+    """That the server's processes have taken so far."""
+    process = psutil.Process(server.process.pid)
+    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
+    return sum(time.user + time.system for time in times)
+
+
+async def one_round(server: Server, load: Load, words: int, seconds: float) -> Round:
+    """At least `seconds` of load; RuntimeError for an answer that is not 200."""
+    data, headers, done, url = body(load, words), {"Content-Type": "application/json"}, 0, server.url
+    start, cpu = time.perf_counter(), cpu_seconds(server)
 
     async def ask_on() -> None:
         nonlocal done
@@ -120,15 +137,16 @@ async def requests_per_second(session: aiohttp.ClientSession, url: str, load: Lo
                 await answer.read()
             done += 1
 
-    await asyncio.gather(*(ask_on() for _ in range(load.concurrency)))
-    return done / (time.perf_counter() - start)
+    # Connections of this round alone: a server closes those that idle for the other's turn.
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        await asyncio.gather(*(ask_on() for _ in range(load.concurrency)))
+    return Round(done / (time.perf_counter() - start), (cpu_seconds(server) - cpu) / done)
 
 
-async def check_constant(session: aiohttp.ClientSession, url: str, load: Load, words: int) -> int:
+async def check_constant(url: str, load: Load, words: int) -> int:
     """That each text gets the unit vector of equal numbers; returns the tokens of a text."""
-    async with session.post(
-        f"{url}/v1/embeddings", data=body(load, words), headers={"Content-Type": "application/json"}
-    ) as answer:
+    asked = {"data": body(load, words), "headers": {"Content-Type": "application/json"}}
+    async with aiohttp.ClientSession() as session, session.post(f"{url}/v1/embeddings", **asked) as answer:
         content = await answer.json()
     rows = [np.frombuffer(base64.b64decode(item["embedding"]), "<f4") for item in content["data"]]
     if len(rows) != load.inputs or not all(np.allclose(row, len(row) ** -0.5, atol=1e-6) for row in rows):
@@ -138,42 +156,47 @@ async def check_constant(session: aiohttp.ClientSession, url: str, load: Load, w
 
 async def compare(running: dict[str, Server], loads, words: int, rounds: int, seconds: float) -> list[Result]:
     results = []
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        for load in loads:
-            tokens = [await check_constant(session, server.url, load, words) for server in running.values()]
-            assert len(set(tokens)) == 1, tokens
-            rates: dict[str, list[float]] = {name: [] for name in running}
-            for index in range(-1, rounds):  # round -1 warms up
-                names = list(running) if index % 2 else list(running)[::-1]
-                for name in names:
-                    rate = await requests_per_second(session, running[name].url, load, words, seconds)
-                    rates[name] += [rate] * (index >= 0)
-            results.append(Result(load, tuple(rates["ours"]), tuple(rates["bare"])))
-            print_row(results[-1])
+    for load in loads:
+        tokens = [await check_constant(server.url, load, words) for server in running.values()]
+        assert len(set(tokens)) == 1, tokens
+        made: dict[str, list[Round]] = {name: [] for name in running}
+        for index in range(1 + rounds):  # the first warms up
+            names = list(running) if index % 2 else list(running)[::-1]
+            for name in names:
+                made[name].append(await one_round(running[name], load, words, seconds))
+        results.append(Result(load, tuple(made["ours"][1:]), tuple(made["bare"][1:])))
+        print_row(results[-1])
     return results
 
 
 def print_row(result: Result) -> None:
-    ours, bare = statistics.median(result.ours), statistics.median(result.bare)
-    spread = f"{min(result.ratios):.3f} to {max(result.ratios):.3f}"
-    print(f"{result.load!s:32} {ours:10.1f} {bare:10.1f} {result.ratio:8.3f}   {spread}", flush=True)
+    rates = [statistics.median(one.rate for one in rounds) for rounds in (result.ours, result.bare)]
+    cpu = [1000 * statistics.median(one.cpu for one in rounds) for rounds in (result.ours, result.bare)]
+    spread = "{:.3f} to {:.3f}".format(*statistics.quantiles(result.ratios, n=4)[::2])
+    print(
+        "{:30} {:8.1f} {:8.1f} {:7.3f}  {:14}  {:7.2f} {:7.2f}".format(
+            str(result.load), *rates, result.ratio, spread, *cpu
+        ),
+        flush=True,
+    )
 
 
-def run(loads=LOADS, *, words: int = 24, rounds: int = 7, seconds: float = 3.0) -> list[Result]:
+def run(loads=LOADS, *, words: int = 24, rounds: int = 20, seconds: float = 1.0) -> list[Result]:
     """Start both servers, print a line per load and return the results."""
     with tempfile.TemporaryDirectory() as folder, servers(Path(folder)) as running:
         for server in running.values():
             server.wait_until_healthy()
         print(f"vLLM {version('vllm')}, Python {platform.python_version()}, {os.cpu_count()} cores, no device at all")
         print(f"{words + 2} tokens a text, base64, {rounds} rounds of {seconds:g} s a server; client on the same cores")
-        print(f"{'load':32} {'ours /s':>10} {'bare /s':>10} {'ratio':>8}   ratios of the rounds", flush=True)
+        print(f"{'':30} {'requests/s':^17} {'ratio, half of its rounds':24}  {'CPU ms a request':>15}")
+        print(f"{'':30} {'ours':>8} {'bare':>8} {'':24} {'ours':>8} {'bare':>7}", flush=True)
         return asyncio.run(compare(running, loads, words, rounds, seconds))
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=3.0, help="of load, a round and server")
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of load, a round and server")
     parser.add_argument("--words", type=int, default=24, help="of a text, one token each")
     options = parser.parse_args(arguments)
     run(words=options.words, rounds=options.rounds, seconds=options.seconds)

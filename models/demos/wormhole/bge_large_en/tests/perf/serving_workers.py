@@ -5,7 +5,7 @@
 """The two workers that serving.py compares: ours over a device that does nothing, and the least that vLLM asks for."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 
 import torch
 from vllm.v1.outputs import EMPTY_MODEL_RUNNER_OUTPUT, ModelRunnerOutput
@@ -15,8 +15,8 @@ from models.demos.wormhole.bge_large_en.runner.batch_plan import Step, default_b
 from models.demos.wormhole.bge_large_en.runner.inputs import rows_from_lists
 from models.demos.wormhole.bge_large_en.runner.step_cost import step_microseconds
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims
-from models.demos.wormhole.bge_large_en.vllm_plugin.metrics import FOLDER_KEY, DeviceMetrics
-from models.demos.wormhole.bge_large_en.vllm_plugin.worker import TTPoolingWorker
+from models.demos.wormhole.bge_large_en.vllm_plugin.metrics import DeviceMetrics, shared_folder
+from models.demos.wormhole.bge_large_en.vllm_plugin.worker import TTPoolingWorker, use_one_host_thread
 
 COLUMNS = 8  # of worker cores of a Wormhole
 
@@ -29,7 +29,7 @@ class HostOnlyModel:
     def __init__(self, dims: BertDims, max_length: int, max_batch: int, observer: Callable[[Step, int, float], None]):
         self.dims, self.max_length, self.observer = dims, max_length, observer
         self.buckets = default_buckets(max_length, max_batch)
-        self.cost = partial(step_microseconds, dims, columns=COLUMNS)
+        self.cost = cache(partial(step_microseconds, dims, columns=COLUMNS))
 
     def embed(self, token_ids: Sequence[Sequence[int]]) -> torch.Tensor:
         """Lists of token ids -> (N, H) fp32, all ones, not normalised."""
@@ -52,9 +52,9 @@ class HostOnlyWorker(TTPoolingWorker):
     """Our worker without a device."""
 
     def init_device(self) -> None:
-        """No device to open, but its metrics."""
-        folder = self.vllm_config.additional_config.get(FOLDER_KEY)
-        self.metrics = DeviceMetrics(folder, self.model_config.served_model_name, 0)
+        """No device to open; threads and metrics as for a card."""
+        use_one_host_thread()
+        self.metrics = DeviceMetrics(shared_folder(self.vllm_config), self.model_config.served_model_name, 0)
 
     def load_model(self, *, load_dummy_weights: bool = False) -> None:
         dims = BertDims.from_hf(self.model_config.hf_config)
