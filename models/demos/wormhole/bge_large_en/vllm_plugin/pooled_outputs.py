@@ -4,6 +4,7 @@
 
 """From a scheduler step to token ids, and from pooled rows to what vLLM returns. No ttnn here."""
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -43,12 +44,13 @@ def to_runner_output(requests: list["NewRequestData"], rows: torch.Tensor, *, no
     """
     assert rows.dtype == torch.float32 and rows.ndim == 2 and len(rows) == len(requests), (rows.dtype, rows.shape)
     req_ids = [request.req_id for request in requests]
-    _check_rows(req_ids, rows)
-    # All at once, which is the same to the bit as one by one: a sum runs along one row.
-    units = torch.nn.functional.normalize(rows, dim=-1)
+    # All rows at once, which is the same to the bit as one by one: a norm is a sum along one row.
+    norms = torch.linalg.vector_norm(rows, dim=1)
+    _check_norms(req_ids, norms.tolist())
+    units = rows / norms[:, None]
     vectors = [
         _finish(row, unit, request.pooling_params, normalize)
-        for row, unit, request in zip(rows, units, requests, strict=True)
+        for row, unit, request in zip(rows.unbind(), units.unbind(), requests, strict=True)
     ]
     return ModelRunnerOutput(
         req_ids=req_ids,
@@ -57,11 +59,10 @@ def to_runner_output(requests: list["NewRequestData"], rows: torch.Tensor, *, no
     )
 
 
-def _check_rows(req_ids: list[str], rows: torch.Tensor) -> None:
+def _check_norms(req_ids: list[str], norms: list[float]) -> None:
     # A zero row has no direction, so it is as useless to a client as NaN, and harder to notice.
-    good = torch.isfinite(rows).all(dim=1) & rows.any(dim=1)
-    if not good.all():
-        bad = [req_id for req_id, ok in zip(req_ids, good.tolist(), strict=True) if not ok]
+    bad = [req_id for req_id, norm in zip(req_ids, norms, strict=True) if not 0 < norm < math.inf]
+    if bad:
         raise RuntimeError(f"the model returned NaN, Inf or all-zero embeddings for requests {bad}")
 
 
