@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 import torch
 from loguru import logger
@@ -78,7 +78,7 @@ class EncoderRunner:
         self.device, self.dims, self.pooling, self.max_length = device, dims, pooling, max_length
         self.plans = plan_buckets(dims, per_chip, chips, grid, precision, attention, pooling)
         self.buckets = replace(per_chip, batches=tuple(batch * chips for batch in per_chip.batches))
-        self._cost = partial(step_microseconds, dims, columns=grid[0])
+        self._cost = cache(partial(step_microseconds, dims, columns=grid[0]))  # asked for anew by every plan
         self._queues = queues or Queues(device)
         self._model: BertModel | None = BertModel(weights, dims, device, precision, attention)
         self._steps: dict[tuple[int, int, bool], ShapeStep] = {}
