@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
-from vllm.exceptions import VLLMValidationError
 from vllm.logger import init_logger
 from vllm.platforms.interface import Platform, PlatformEnum
 
@@ -17,6 +16,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin import ARCHITECTURES, device
 from models.demos.wormhole.bge_large_en.vllm_plugin.api_guard import guard_by_default
 from models.demos.wormhole.bge_large_en.vllm_plugin.metrics import share_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
+from models.demos.wormhole.bge_large_en.vllm_plugin.versions import VLLMValidationError
 
 if TYPE_CHECKING:  # vllm.config resolves the current platform while it is imported: a cycle
     from vllm.config import ModelConfig, VllmConfig
@@ -123,7 +123,8 @@ class TTPoolingPlatform(Platform):
         share_folder(vllm_config)
         if parallel.worker_cls == "auto":
             parallel.worker_cls = WORKER_CLASS
-        if vllm_config.shutdown_timeout == 0 and not cls._shutdown_timeout_given:
+        # The fork has no such setting.
+        if getattr(vllm_config, "shutdown_timeout", None) == 0 and not cls._shutdown_timeout_given:
             # vLLM's default kills the engine at once, and with it a device that is still open.
             vllm_config.shutdown_timeout = cls.default_shutdown_timeout
         cls._vocab_size = model_config.get_vocab_size()
@@ -209,7 +210,8 @@ def _schedule_whole_requests(vllm_config: "VllmConfig") -> None:
             log = logger.info if value == budget else logger.warning
             log("%s: %s -> %s, because an encoder takes each text whole, in one step", name, given, value)
             setattr(config, name, value)
-    scheduler.verify_max_model_len(vllm_config.model_config.max_model_len)
+    if hasattr(scheduler, "verify_max_model_len"):  # the fork verifies when the configuration is made
+        scheduler.verify_max_model_len(vllm_config.model_config.max_model_len)
 
 
 def _fill_batches(vllm_config: "VllmConfig", options: PoolingOptions) -> None:

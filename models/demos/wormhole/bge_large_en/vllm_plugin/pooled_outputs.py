@@ -8,11 +8,13 @@ import math
 from typing import TYPE_CHECKING
 
 import torch
-from vllm.v1.outputs import ModelRunnerOutput
+
+from models.demos.wormhole.bge_large_en.vllm_plugin.versions import runner_output
 
 if TYPE_CHECKING:
     from vllm.pooling_params import PoolingParams
     from vllm.v1.core.sched.output import NewRequestData, SchedulerOutput
+    from vllm.v1.outputs import ModelRunnerOutput
 
 
 def whole_requests(scheduler_output: "SchedulerOutput") -> list["NewRequestData"]:
@@ -35,7 +37,7 @@ def whole_requests(scheduler_output: "SchedulerOutput") -> list["NewRequestData"
     return requests
 
 
-def to_runner_output(requests: list["NewRequestData"], rows: torch.Tensor, *, normalize: bool) -> ModelRunnerOutput:
+def to_runner_output(requests: list["NewRequestData"], rows: torch.Tensor, *, normalize: bool) -> "ModelRunnerOutput":
     """vLLM's answer for one step.
 
     rows: float32 (N, hidden), pooled and not normalised, in the order of `requests`.
@@ -52,11 +54,7 @@ def to_runner_output(requests: list["NewRequestData"], rows: torch.Tensor, *, no
         _finish(row, unit, request.pooling_params, normalize)
         for row, unit, request in zip(rows.unbind(), units.unbind(), requests, strict=True)
     ]
-    return ModelRunnerOutput(
-        req_ids=req_ids,
-        req_id_to_index={req_id: index for index, req_id in enumerate(req_ids)},
-        pooler_output=vectors,
-    )
+    return runner_output(req_ids, vectors)
 
 
 def _check_norms(req_ids: list[str], norms: list[float]) -> None:
@@ -71,7 +69,8 @@ def _finish(row: torch.Tensor, unit: torch.Tensor, params: "PoolingParams", norm
 
     Never aliases `row`, which the model may reuse while vLLM's output thread still serialises.
     """
-    activation = normalize if params.use_activation is None else params.use_activation
+    asked = getattr(params, "use_activation", None)  # the fork's requests cannot ask
+    activation = normalize if asked is None else asked
     if params.dimensions is None:
         return unit if activation else row.clone()
     vector = row[: params.dimensions]

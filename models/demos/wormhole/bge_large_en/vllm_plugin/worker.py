@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 import torch
 from vllm.logger import init_logger
 from vllm.v1.outputs import EMPTY_MODEL_RUNNER_OUTPUT, ModelRunnerOutput
-from vllm.v1.worker.worker_base import CompilationTimes, WorkerBase
+from vllm.v1.worker.worker_base import WorkerBase
 
 from models.demos.wormhole.bge_large_en.vllm_plugin import devices
 from models.demos.wormhole.bge_large_en.vllm_plugin.metrics import DeviceMetrics, shared_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import STEP_ROWS_KEY, PoolingOptions
 from models.demos.wormhole.bge_large_en.vllm_plugin.pooled_outputs import to_runner_output, whole_requests
+from models.demos.wormhole.bge_large_en.vllm_plugin.versions import compilation_times
 
 if TYPE_CHECKING:
     from vllm.v1.core.sched.output import SchedulerOutput
+    from vllm.v1.worker.worker_base import CompilationTimes
 
 logger = init_logger("vllm.tt_pooling.worker")
 
@@ -93,17 +95,17 @@ class TTPoolingWorker(WorkerBase):
                 observer=self.metrics.step,
             )
 
-    def compile_or_warm_up_model(self) -> CompilationTimes:
+    def compile_or_warm_up_model(self) -> "CompilationTimes | None":
         """Compile every served shape, so that the first request is as fast as the tenth; seconds."""
         if not self.options.enable_model_warmup:
             logger.warning("enable_model_warmup is false: the first request of each shape pays for its compilation")
-            return CompilationTimes(language_model=0.0, encoder=0.0)
+            return compilation_times(0.0)
         start = time.perf_counter()
         with self._closing_on_failure(), self._counting("warm_up"):
             self.model.warm_up()
         seconds = time.perf_counter() - start
         self.metrics.warm_up(seconds)
-        return CompilationTimes(language_model=seconds, encoder=0.0)
+        return compilation_times(seconds)
 
     def execute_model(self, scheduler_output: "SchedulerOutput") -> ModelRunnerOutput:
         """Embed the step's requests.
@@ -127,6 +129,9 @@ class TTPoolingWorker(WorkerBase):
 
     def get_supported_tasks(self) -> tuple[str, ...]:
         return ("embed",)
+
+    def get_supported_pooling_tasks(self) -> tuple[str, ...]:
+        return self.get_supported_tasks()  # the fork's name for it
 
     def get_kv_cache_spec(self) -> dict:
         return {}  # an encoder keeps nothing between steps
@@ -205,7 +210,7 @@ class TTPoolingWorker(WorkerBase):
         if options.trace_region_size is not None:
             return options.trace_region_size
         from models.demos.wormhole.bge_large_en.runner.batch_plan import default_buckets
-        from models.demos.wormhole.bge_large_en.runner.runner import trace_bytes
+        from models.demos.wormhole.bge_large_en.runner.tracing import trace_bytes
         from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 
         shapes = default_buckets(self.model_config.max_model_len, options.max_device_batch).shapes
