@@ -145,6 +145,9 @@ class TTPoolingWorker(WorkerBase):
     def initialize_from_config(self, kv_cache_config) -> None:
         """No KV cache to allocate."""
 
+    def initialize_cache(self, num_gpu_blocks: int, num_cpu_blocks: int) -> None:
+        """Nor any blocks to take note of; the fork tells."""
+
     def execute_dummy_batch(self) -> None:
         """Data-parallel engines of an encoder share no collective, so an idle one has nothing to run."""
 
@@ -182,6 +185,9 @@ class TTPoolingWorker(WorkerBase):
 
                 ttnn.close_mesh_device(mesh_device)
                 logger.info("Closed the device in %.1f s", time.perf_counter() - start)
+
+    def __del__(self):
+        self.shutdown()  # the fork tells its workers nothing when it stops
 
     @contextmanager
     def _closing_on_failure(self):
