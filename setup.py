@@ -22,6 +22,6 @@ setup(
     extras_require={"serve": ["vllm"]},
     entry_points={
         "vllm.platform_plugins": [f"tt_bge = {PLUGIN}:platform_plugin"],
-        "vllm.general_plugins": [f"tt_bge = {PLUGIN}:register_models"],
+        "vllm.general_plugins": [f"tt_bge = {PLUGIN}:general_plugin"],
     },
 )

@@ -4,7 +4,7 @@
 
 """vLLM plugin that serves BERT encoders (BGE, MiniLM) on Wormhole, or on the emulated Wormhole without a card.
 
-Entry points (see setup.py): `platform_plugin` in the group vllm.platform_plugins, `register_models` in
+Entry points (see setup.py): `platform_plugin` in the group vllm.platform_plugins, `general_plugin` in
 vllm.general_plugins.
 
 vLLM calls both while it is itself being imported, so this module imports nothing but the standard library.
@@ -33,6 +33,18 @@ def platform_plugin() -> str | None:
     return PLATFORM_CLASS
 
 
+def general_plugin() -> None:
+    """Register the architectures, and have the official TT plugin's platform, where that is active, serve them too."""
+    from vllm.platforms import current_platform
+
+    register_models()
+    platform = type(current_platform)
+    if f"{platform.__module__}.{platform.__qualname__}" != PLATFORM_CLASS:
+        from models.demos.wormhole.bge_large_en.vllm_plugin.companion import attach
+
+        attach(platform)
+
+
 def register_models() -> None:
     """Register the architectures with vLLM as import strings; safe to call any number of times in a process."""
     from vllm import ModelRegistry
@@ -44,13 +56,14 @@ def register_models() -> None:
 
 
 def _other_tt_plugins() -> list[str]:
-    """'name = value' of the Tenstorrent platform plugins, other than this one, that vLLM is allowed to load."""
+    """'name = value' of the Tenstorrent platforms, other than this one, that vLLM is allowed to load."""
     from importlib.metadata import entry_points
 
-    from vllm import envs
+    from vllm import envs, platforms
 
     allowed = envs.VLLM_PLUGINS
-    found = []
+    # Tenstorrent's fork has its platform built in, and vLLM would prefer ours to it.
+    found = ["tt, built in"] if "tt" in platforms.builtin_platform_plugins else []
     for entry in entry_points(group=PLATFORM_GROUP):
         ours = entry.value.partition(":")[0] == __name__
         loaded = allowed is None or entry.name in allowed

@@ -46,7 +46,7 @@ def entry_point_folder(tmp_path_factory, write_distribution) -> Path:
             "tt_bge_serving",
             {
                 "vllm.platform_plugins": f"tt_bge = {PLUGIN}:platform_plugin",
-                "vllm.general_plugins": f"tt_bge = {PLUGIN}:register_models",
+                "vllm.general_plugins": f"tt_bge = {PLUGIN}:general_plugin",
             },
         )
     return folder

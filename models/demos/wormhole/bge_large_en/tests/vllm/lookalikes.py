@@ -1,0 +1,211 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""Small platforms of the shape that Tenstorrent's have, for tests of what this package adds to them.
+
+LISTED: the fork while it listed its models; CHECKED: the fork since it asks the registry; PLUGIN: vllm-tt-plugin, and
+the only one that vLLM 0.25.1 can load.
+"""
+
+HEAD = '''\
+# A look-alike for tests.
+import vllm.envs as envs
+from vllm.pooling_params import PoolingParams
+from vllm.sampling_params import SamplingParams
+
+from .interface import Platform
+
+
+'''
+
+FORK_REGISTER = '''\
+    from vllm import ModelRegistry
+
+    # Llamas
+    ModelRegistry.register_model("TTLlamaForCausalLM", "models.llama:Llama")
+
+    # Gemmas, under two names
+    for arch in ("TTGemmaForCausalLM", "TTGemma2ForCausalLM"):
+        ModelRegistry.register_model(
+            arch,
+            "models.gemma:Gemma",
+        )
+'''
+
+CONFIGURE = '''\
+class TTPlatform(Platform):
+    device_name: str = "tt"
+
+    @classmethod
+    def check_and_update_config(cls, vllm_config) -> None:
+        assert not vllm_config.lora_config, (
+            "no LoRA here")
+{before}
+        parallel_config = vllm_config.parallel_config
+        if parallel_config.worker_cls == "auto":
+            if envs.VLLM_USE_V1:
+                parallel_config.worker_cls = "vllm.v1.worker.tt_worker.TTWorker"
+            else:
+                parallel_config.worker_cls = "vllm.worker.tt_worker.TTWorker"
+
+        archs = vllm_config.model_config.hf_config.architectures
+        archs[:] = [a if a.startswith("TT") else "TT" + a for a in archs]
+
+    @classmethod
+    def validate_request(cls, prompt, params, processed_inputs) -> None:
+        """Raises if this request is unsupported"""
+{validate}
+    @staticmethod
+    def compat_sampling_required(params) -> bool:
+        return params.min_p != 0.0
+'''
+
+LISTED = (
+    HEAD
+    + "def register_tt_models():\n"
+    + FORK_REGISTER
+    + '''
+
+def check_tt_model_supported(model):
+    supported_models = [
+        "meta-llama/Llama-3.1-8B",
+        "google/gemma-3-27b-it",
+    ]
+    assert model in supported_models, (
+        f"{model} is not in the list")
+
+
+'''
+    + CONFIGURE.format(
+        before="""
+        check_tt_model_supported(vllm_config.model_config.model)
+        register_tt_models()
+""",
+        validate="""
+        if isinstance(params, SamplingParams):
+            if params.best_of is not None:
+                raise ValueError(
+                    f"no best_of on {cls.device_name}")
+""",
+    )
+)
+
+CHECKED = (
+    HEAD
+    + "def register_tt_models(register_test_models=False) -> None:\n"
+    + FORK_REGISTER
+    + '''
+    # Models for tests only
+    if register_test_models:
+        register_tt_test_models()
+
+
+def register_tt_test_models():
+    from vllm import ModelRegistry
+
+    ModelRegistry.register_model("TTDummyNoOpModel", "models.no_op:NoOp")
+
+
+'''
+    + CONFIGURE.format(
+        before="""
+        register_tt_models(False)
+""",
+        validate="""
+        dev = cls.device_name
+
+        if isinstance(params, PoolingParams):
+            raise NotImplementedError(f"Not yet supporting pooling for {dev}")
+
+        if params.best_of is not None:
+            raise ValueError(f"Not yet supporting best_of on {dev}")
+""",
+    )
+)
+
+PLUGIN = '''\
+# A look-alike for tests.
+import torch
+from vllm.platforms.interface import Platform, PlatformEnum
+
+
+def _register_model_if_missing(ModelRegistry, model_arch, model_path) -> None:
+    if model_arch not in ModelRegistry.get_supported_archs():
+        ModelRegistry.register_model(model_arch, model_path)
+
+
+def register_tt_models(register_test_models=False) -> None:
+    from vllm.model_executor.models.registry import ModelRegistry
+
+    # Llamas
+    _register_model_if_missing(
+        ModelRegistry,
+        "TTLlamaForCausalLM",
+        "vllm.model_executor.models.llama:LlamaForCausalLM",
+    )
+
+    # Models for tests only
+    if register_test_models:
+        raise NotImplementedError
+
+
+class TTPlatform(Platform):
+    _enum = PlatformEnum.OOT
+    device_name: str = "tt"
+    device_type: str = "tt"
+    device_control_env_var: str = "TT_VISIBLE_DEVICES"
+    simple_compile_backend: str = "eager"
+
+    @classmethod
+    def import_kernels(cls) -> None:
+        pass
+
+    @classmethod
+    def inference_mode(cls):
+        return torch.no_grad()
+
+    @classmethod
+    def uses_host_device_handling(cls) -> bool:
+        return True
+
+    @classmethod
+    def is_pin_memory_available(cls) -> bool:
+        return False
+
+    @classmethod
+    def check_and_update_config(cls, vllm_config) -> None:
+        model_config = vllm_config.model_config
+        register_tt_models()
+
+        parallel_config = vllm_config.parallel_config
+        if parallel_config.worker_cls == "auto":
+            parallel_config.worker_cls = "vllm_tt_plugin.worker.TTWorker"
+
+        archs = model_config.hf_config.architectures
+        archs[:] = [a if a.startswith("TT") else "TT" + a for a in archs]
+
+        from vllm.model_executor.models.registry import ModelRegistry
+
+        if not set(archs) & set(ModelRegistry.get_supported_archs()):
+            raise ValueError(f"No TT model architecture is registered for {archs}")
+
+    @classmethod
+    def validate_request(cls, processed_inputs, params) -> None:
+        """Raises if this request is unsupported"""
+        from vllm.sampling_params import SamplingParams
+
+        if isinstance(params, SamplingParams) and params.prompt_logprobs is not None:
+            raise ValueError("no prompt_logprobs here")
+'''
+
+ENTRYPOINTS = """\
+def platform_plugin():
+    return "vllm_tt_plugin.platform.TTPlatform"
+
+
+def register():
+    from vllm_tt_plugin.platform import register_tt_models
+
+    register_tt_models()
+"""
