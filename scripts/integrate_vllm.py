@@ -21,7 +21,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from platform_edits import UnknownForm, plan
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # Python leaves it out under -I and PYTHONSAFEPATH
+
+from platform_edits import UnknownForm, plan  # noqa: E402
 
 # Where a platform lies below PATH: of the fork, then of the plugin, as a checkout, as site-packages, as a package.
 FORK = ("vllm/platforms/tt.py", "platforms/tt.py")

@@ -8,7 +8,7 @@ LISTED: the fork while it listed its models; CHECKED: the fork since it asks the
 the only one that vLLM 0.25.1 can load.
 """
 
-HEAD = '''\
+HEAD = """\
 # A look-alike for tests.
 import vllm.envs as envs
 from vllm.pooling_params import PoolingParams
@@ -17,9 +17,9 @@ from vllm.sampling_params import SamplingParams
 from .interface import Platform
 
 
-'''
+"""
 
-FORK_REGISTER = '''\
+FORK_REGISTER = """\
     from vllm import ModelRegistry
 
     # Llamas
@@ -31,7 +31,7 @@ FORK_REGISTER = '''\
             arch,
             "models.gemma:Gemma",
         )
-'''
+"""
 
 CONFIGURE = '''\
 class TTPlatform(Platform):
@@ -65,7 +65,7 @@ LISTED = (
     HEAD
     + "def register_tt_models():\n"
     + FORK_REGISTER
-    + '''
+    + """
 
 def check_tt_model_supported(model):
     supported_models = [
@@ -76,7 +76,7 @@ def check_tt_model_supported(model):
         f"{model} is not in the list")
 
 
-'''
+"""
     + CONFIGURE.format(
         before="""
         check_tt_model_supported(vllm_config.model_config.model)
@@ -95,7 +95,7 @@ CHECKED = (
     HEAD
     + "def register_tt_models(register_test_models=False) -> None:\n"
     + FORK_REGISTER
-    + '''
+    + """
     # Models for tests only
     if register_test_models:
         register_tt_test_models()
@@ -107,7 +107,7 @@ def register_tt_test_models():
     ModelRegistry.register_model("TTDummyNoOpModel", "models.no_op:NoOp")
 
 
-'''
+"""
     + CONFIGURE.format(
         before="""
         register_tt_models(False)
