@@ -210,6 +210,7 @@ def stand_ins() -> tuple[dict, SimpleNamespace, dict[str, ModuleType]]:
 
 UNKNOWN = {
     "no class": ("plugin", [("class TTPlatform", "class OtherPlatform")], "definitions of TTPlatform"),
+    "two classes": ("plugin", [("import torch\n", "class TTPlatform:\n    pass\n")], "2 definitions of TTPlatform"),
     "no configuration": ("plugin", [("def check_and_update_config", "def configure")], "check_and_update_config"),
     "no choice of a worker": ("checked", [('worker_cls == "auto"', 'worker_cls == "default"')], "worker_cls"),
     "pooling treated": ("plugin", [("register_tt_models()\n\n", 'print("pooling")\n\n')], "'pooling' already"),
@@ -257,6 +258,16 @@ def test_changed_by_hand_in_one_place_it_is_no_longer_this_tools(tool, tmp_path,
     for action in ("check", "apply", "revert"):
         assert tool.main(["--vllm", str(tmp_path), f"--{action}"]) == 2
     assert "treats 'pooling' already" in capsys.readouterr().err and file.read_bytes() == edited
+
+
+def test_the_same_lines_twice_are_refused(tool, tmp_path, capsys):
+    file = write(tmp_path, "plugin")
+    tool.main(["--vllm", str(tmp_path), "--apply"])
+    added = next(lines for lines in file.read_text().split("\n\n") if "TTBertModel" in lines)
+    file.write_text(change(file.read_text(), (added, f"{added}\n\n{added}")))
+    before = file.read_bytes()
+    assert tool.main(["--vllm", str(tmp_path), "--revert"]) == 2
+    assert "twice" in capsys.readouterr().err and file.read_bytes() == before
 
 
 def test_what_is_missing_is_added_and_other_changes_stay(tool, tmp_path, capsys):
