@@ -44,11 +44,11 @@ class BertSelfAttention:
         self.qkv = Linear(
             weight.reshape(3 * size, size), bias.reshape(3 * size), device, precision.weights, precision.qkv
         )
-        self.attend = self.chain if attention == CHAIN else self.sdpa
 
     def __call__(self, x, mask, plan: ShapePlan, rows: RowsPlan):
         qkv = self.qkv(x, plan.qkv_matmul, plan.qkv, plan.qkv_kernel, plan.precision.qkv.dtype)
-        return self.attend(qkv, mask, plan, rows)
+        attend = self.chain if plan.attention == CHAIN else self.sdpa
+        return attend(qkv, mask, plan, rows)
 
     def chain(self, qkv, mask, plan: ShapePlan, rows: RowsPlan):
         """Each core on its own heads of one row; mask row-major (B, 1, S/32, 32), or tiled (B, 1, S, S) if packed."""
