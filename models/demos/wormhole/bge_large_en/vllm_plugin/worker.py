@@ -6,6 +6,7 @@
 
 import time
 from contextlib import contextmanager
+from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING
 
 import torch
@@ -40,6 +41,7 @@ class TTPoolingWorker(WorkerBase):
     mesh_device = None
     model = None
     metrics = DeviceMetrics(None, "", 0)  # until init_device
+    _at_exit: Finalize | None = None  # shuts down when the process ends
     failed: str | None = None  # why the last run of the model failed
 
     @property
@@ -66,6 +68,8 @@ class TTPoolingWorker(WorkerBase):
         self.mesh_device = devices.open_mesh(
             l1_small_size=options.l1_small_size, trace_region_size=self._trace_region_size(options)
         )
+        # The fork tells its workers nothing when it stops.
+        self._at_exit = Finalize(None, self.shutdown, exitpriority=0)
         with self._closing_on_failure():
             chips = self.mesh_device.get_num_devices()
             logger.info("Opened a mesh of %d chip(s), %s", chips, tuple(self.mesh_device.shape))
@@ -174,6 +178,8 @@ class TTPoolingWorker(WorkerBase):
         """Close the model, then the device; safe to repeat, and after a start that failed halfway."""
         model, self.model = self.model, None
         mesh_device, self.mesh_device = self.mesh_device, None
+        if self._at_exit is not None:
+            self._at_exit.cancel()
         start = time.perf_counter()
         try:
             if model is not None:
@@ -185,9 +191,6 @@ class TTPoolingWorker(WorkerBase):
 
                 ttnn.close_mesh_device(mesh_device)
                 logger.info("Closed the device in %.1f s", time.perf_counter() - start)
-
-    def __del__(self):
-        self.shutdown()  # the fork tells its workers nothing when it stops
 
     @contextmanager
     def _closing_on_failure(self):

@@ -76,14 +76,6 @@ def test_the_worker_answers_what_the_forks_engine_calls():
     assert worker.initialize_cache(num_gpu_blocks=1, num_cpu_blocks=0) is None
 
 
-def test_the_device_is_closed_with_the_worker():
-    closed = []
-    worker = object.__new__(TTPoolingWorker)
-    worker.model = SimpleNamespace(close=lambda: closed.append("model"))
-    del worker
-    assert closed == ["model"]
-
-
 def test_our_platform_steps_back_where_tenstorrents_is_built_in(monkeypatch):
     monkeypatch.setattr(envs, "VLLM_PLUGINS", ["tt_bge"], raising=False)
     assert vllm_plugin.platform_plugin() == vllm_plugin.PLATFORM_CLASS

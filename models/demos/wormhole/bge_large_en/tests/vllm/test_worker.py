@@ -246,6 +246,22 @@ def test_shutdown_before_anything_was_opened(worker):
     worker.shutdown()
 
 
+def test_a_process_that_ends_without_a_shutdown_closes_the_device(worker, device, log):
+    """As the fork's engines do: multiprocessing calls what is registered when the target of a process is left."""
+    start(worker)
+    at_exit = worker._at_exit
+    assert at_exit.still_active()
+    at_exit()
+    assert log[-2:] == [("model.close",), ("close_mesh_device", "the mesh")] and not at_exit.still_active()
+
+
+def test_after_a_shutdown_nothing_is_left_to_do_at_exit(worker, device, log):
+    start(worker)
+    at_exit = worker._at_exit
+    worker.shutdown()
+    assert not at_exit.still_active()
+
+
 def test_device_is_closed_although_the_model_fails_to(worker, device, log):
     device.fails_in = "close"
     start(worker)
