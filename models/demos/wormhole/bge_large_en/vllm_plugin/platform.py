@@ -123,6 +123,10 @@ class TTPoolingPlatform(Platform):
         share_folder(vllm_config)
         if parallel.worker_cls == "auto":
             parallel.worker_cls = WORKER_CLASS
+        if parallel.world_size == 1 and parallel.distributed_executor_backend == "mp":
+            # vLLM's default for several engines, a process more for each: it has 5 s to close its device, and a
+            # scheduler in another process does not know how many rows its mesh takes.
+            parallel.distributed_executor_backend = "uni"
         # The fork has no such setting.
         if getattr(vllm_config, "shutdown_timeout", None) == 0 and not cls._shutdown_timeout_given:
             # vLLM's default kills the engine at once, and with it a device that is still open.

@@ -55,6 +55,7 @@ def configure(flags):
         "prefix_caching": config.cache_config.enable_prefix_caching,
         "scheduler_cls": scheduler.scheduler_cls,
         "worker_cls": config.parallel_config.worker_cls,
+        "executor": config.parallel_config.distributed_executor_backend,
         "shutdown_timeout": config.shutdown_timeout,
         "cards": [current_platform.device_id_to_physical_device_id(i) for i in range(2)],
     }
@@ -162,6 +163,7 @@ def test_guides_command_needs_no_further_flag(configured):
         "prefix_caching": False,
         "scheduler_cls": None,
         "worker_cls": f"{vllm_plugin.__name__}.worker.TTPoolingWorker",
+        "executor": "uni",
         "shutdown_timeout": 20,
         "cards": [0, 1],
     }
@@ -203,6 +205,10 @@ def test_a_larger_mesh_gets_larger_batches(configured):
 def test_each_engine_gets_its_share_of_the_cards(configured):
     assert configured["two engines"]["cards"] == ["0", "1"]
     assert configured["two engines of two cards"]["cards"] == ["0,1", "2,3"]
+
+
+def test_the_worker_of_one_of_several_engines_needs_no_process(configured):
+    assert configured["two engines"]["executor"] == "uni"
 
 
 def test_waiting_for_batches_to_fill_takes_a_scheduler_of_its_own(configured):
