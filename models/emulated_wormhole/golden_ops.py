@@ -74,10 +74,13 @@ def activation_function(fused, name: str | None) -> Callable | None:
     return _ACTIVATIONS[kind]
 
 
-def _rows(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """a @ b, one leading row of a at a time; a: (..., M, K); b: (..., K, N), leading dims equal or 1 or missing."""
+def _rows(a: torch.Tensor, b: torch.Tensor, b_has_batch: bool = False) -> torch.Tensor:
+    """a @ b, one leading row of a at a time; a: (..., M, K); b: (..., K, N), leading dims equal or 1 or missing.
+
+    b_has_batch: a b with one leading row is a batch of one and no weights, so it is summed as in any other batch.
+    """
     lead = torch.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    if b.shape[:-2].numel() == 1:
+    if b.shape[:-2].numel() == 1 and not b_has_batch:
         b = b.reshape(b.shape[-2:])
         out = torch.stack([torch.matmul(row, b) for row in (a if a.dim() > 2 else a[None])])
         return out.reshape(*lead, *out.shape[-2:])
@@ -95,7 +98,7 @@ def _linear(
 ) -> torch.Tensor:
     a = a.transpose(-1, -2) if transpose_a else a
     b = b.transpose(-1, -2) if transpose_b else b
-    out = _rows(a, b)
+    out = _rows(a, b, b_has_batch=getattr(program_config, "fuse_batch", True) is False)
     if bias is not None:
         out += bias[..., :1, :] if bias.dim() > 1 else bias
     act = activation_function(getattr(program_config, "fused_activation", None), activation)

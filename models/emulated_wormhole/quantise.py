@@ -8,6 +8,7 @@ import torch
 import ttnn
 
 BLOCK = 16  # elements of a row that share one exponent in a block floating point tile
+_FLOAT_BITS = 24  # of fp32's mantissa, the leading one included
 _MANTISSA_BITS = {ttnn.bfloat8_b: 7, ttnn.bfloat4_b: 3}  # without the sign
 # Blocks below 2**_SMALLEST round as if they reached it, so that their scale stays finite; ttnn goes on to 2**-126.
 _SMALLEST = -118
@@ -17,7 +18,8 @@ def quantise(value: torch.Tensor, dtype: ttnn.DataType) -> torch.Tensor:
     """`value` (any shape) rounded to `dtype`: fp32 in, fp32 out; integers pass unchanged.
 
     bfloat8_b and bfloat4_b round half to even against the largest exponent of each 16 elements of a row, the rule of
-    tt-metal's host packer (tests/test_quantise.py compares the bits). The last dim is padded with zeros to 16.
+    tt-metal's host packer (tests/test_emulation.py compares the bits): it aligns an element's 24 bits to that exponent,
+    which cuts off what falls out below, and rounds what is left. The last dim is padded with zeros to 16.
     """
     if not value.is_floating_point() or dtype == ttnn.float32:
         return value
@@ -39,5 +41,7 @@ def _block_float(value: torch.Tensor, bits: int) -> torch.Tensor:
     exponent.clamp_(min=_SMALLEST)
     scale = torch.ldexp(torch.ones_like(largest), bits - exponent)
     top = float(2**bits - 1)
-    rounded = (blocks * scale).round_().clamp_(-top, top).div_(scale)
+    below = 2.0 ** (_FLOAT_BITS - bits)
+    aligned = (blocks * scale).mul_(below).trunc_().div_(below)
+    rounded = aligned.round_().clamp_(-top, top).div_(scale)
     return rounded.reshape(padded.shape)[:, :width].reshape(value.shape)

@@ -135,3 +135,25 @@ def test_bits_do_not_depend_on_the_batch(device, lead):
     assert torch.allclose(together, a @ b, atol=1e-4)
     for rows in (slice(0, 1), slice(4, 5), slice(1, 3)):
         assert torch.equal(product(device, a[rows], b[rows] if b.shape[0] == 5 else b), together[rows])
+
+
+def test_bits_of_a_batched_product_do_not_depend_on_the_batch(device):
+    """A batch of one too: with fuse_batch=False its second operand is no weights. Sums that are not exact in fp32."""
+    program = ttnn.MatmulMultiCoreReuseMultiCast1DProgramConfig(
+        compute_with_storage_grid_size=(2, 1),
+        in0_block_w=7,
+        out_subblock_h=1,
+        out_subblock_w=1,
+        per_core_M=1,
+        per_core_N=1,
+        fuse_batch=False,
+        mcast_in0=True,
+    )
+
+    def sums(a, b):
+        a, b = (on(device, x, dtype=ttnn.float32) for x in (a, b))
+        return emulated_wormhole.read(ttnn.matmul(a, b, dtype=ttnn.float32, program_config=program))
+
+    a, b = torch.randn(5, 1, 32, 224), torch.randn(5, 1, 224, 64)
+    together = sums(a, b)
+    assert all(torch.equal(sums(a[i : i + 1], b[i : i + 1]), together[i : i + 1]) for i in range(5))
