@@ -98,7 +98,10 @@ def _linear(
 ) -> torch.Tensor:
     a = a.transpose(-1, -2) if transpose_a else a
     b = b.transpose(-1, -2) if transpose_b else b
-    out = _rows(a, b, b_has_batch=getattr(program_config, "fuse_batch", True) is False)
+    # Whole tiles, as the hardware computes: torch sums a single row in another order than a row among others.
+    rows = a.shape[-2]
+    a = torch.nn.functional.pad(a, (0, 0, 0, -rows % TILE))
+    out = _rows(a, b, b_has_batch=getattr(program_config, "fuse_batch", True) is False)[..., :rows, :]
     if bias is not None:
         out += bias[..., :1, :] if bias.dim() > 1 else bias
     act = activation_function(getattr(program_config, "fused_activation", None), activation)

@@ -157,3 +157,4 @@ def test_bits_of_a_batched_product_do_not_depend_on_the_batch(device):
     a, b = torch.randn(5, 1, 32, 224), torch.randn(5, 1, 224, 64)
     together = sums(a, b)
     assert all(torch.equal(sums(a[i : i + 1], b[i : i + 1]), together[i : i + 1]) for i in range(5))
+    assert all(torch.equal(sums(a[:, :, :rows], b), together[:, :, :rows]) for rows in (1, 2, 9))

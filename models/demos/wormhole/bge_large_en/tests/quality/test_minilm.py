@@ -80,6 +80,12 @@ def test_100_sentences(embed):
     assert len(SENTENCES) >= 100 and found.min() >= 0.999
 
 
+def test_same_bits_alone_and_together(embed):
+    """Real weights, where sums over tokens are not exact: rows of their own, of one and of many, and packed rows."""
+    texts = SENTENCES[60:]
+    assert torch.equal(embed(texts), torch.cat([embed([text]) for text in texts]))
+
+
 @pytest.mark.quality
 def test_stsb_spearman(embed):
     pairs = stsb_test()
