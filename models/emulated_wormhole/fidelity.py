@@ -137,7 +137,9 @@ def packed(x: torch.Tensor, dtype: ttnn.DataType, fp32: bool) -> torch.Tensor:
     round_away_(x, 6 if dtype in _BLOCK_FLOATS else 7)
     if dtype in _BLOCK_FLOATS:
         bits = x.view(torch.int32)
-        bits.add_((bits << 1 != 0).to(torch.int32))  # quantise() takes ties to even; just past the tie it goes away
+        # quantise() takes ties to even; just past the tie it goes away. 2^-15 of the element is below its 6 bits, and is
+        # still there when quantise() has aligned a tie, which is at most 2^-7 of the largest element.
+        bits.add_((bits << 1 != 0).to(torch.int32) << 8)
     return x
 
 

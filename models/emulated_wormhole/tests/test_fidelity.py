@@ -83,9 +83,11 @@ def test_16_products_are_summed_before_rounding():
 
 def test_packing_to_bfloat8_b():
     """bf16 first loses its last bit, ties away from zero; so does then a small element against the shared exponent."""
-    row, expected = torch.zeros(2, 1, 16)
+    row, expected = torch.zeros(2, 2, 16)
     row[0, :3] = torch.tensor([1 + 2**-7, 0.5 + 2**-8, -(0.5 + 2**-7)])
     expected[0, :3] = torch.tensor([1 + 2**-6, 0.5 + 2**-6, -(0.5 + 2**-6)])
+    row[1, :3] = torch.tensor([1.0, 2**-7, -(2**-7)])  # the smallest tie
+    expected[1, :3] = torch.tensor([1.0, 2**-6, -(2**-6)])
     assert torch.equal(quantise(packed(row, BF8, False), BF8), expected)
 
 
