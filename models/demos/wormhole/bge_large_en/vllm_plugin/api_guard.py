@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse
 from vllm import envs
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
+    from argparse import Namespace
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -43,16 +43,6 @@ class ApiKeyGuard:
         if _needs_key(scope) and (keys := api_keys(scope["app"].state.args)) and not _has_key(scope, keys):
             return JSONResponse({"error": "Unauthorized"}, status_code=401)(scope, receive, send)
         return self.app(scope, receive, send)
-
-
-PATH = f"{__name__}.{ApiKeyGuard.__name__}"
-
-
-def guard_by_default(parser: "ArgumentParser") -> None:
-    """Put the guard before what users give as --middleware; parsers without that option are left alone."""
-    middleware = parser.get_default("middleware")
-    if middleware is not None and PATH not in middleware:
-        parser.set_defaults(middleware=[*middleware, PATH])
 
 
 def api_keys(args: "Namespace") -> list[str]:

@@ -13,7 +13,7 @@ from vllm.logger import init_logger
 from vllm.platforms.interface import Platform, PlatformEnum
 
 from models.demos.wormhole.bge_large_en.vllm_plugin import ARCHITECTURES, devices
-from models.demos.wormhole.bge_large_en.vllm_plugin.api_guard import guard_by_default
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import add_middleware
 from models.demos.wormhole.bge_large_en.vllm_plugin.metrics import share_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
 from models.demos.wormhole.bge_large_en.vllm_plugin.versions import VLLMValidationError
@@ -89,7 +89,7 @@ class TTPoolingPlatform(Platform):
         parser.set_defaults(
             max_num_seqs=cls.default_max_num_seqs * rows * columns, shutdown_timeout=cls.default_shutdown_timeout
         )
-        guard_by_default(parser)
+        add_middleware(parser)
         cls._shutdown_timeout_given = True
 
     @classmethod

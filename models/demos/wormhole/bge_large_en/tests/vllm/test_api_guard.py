@@ -14,7 +14,8 @@ from fastapi import FastAPI, WebSocket  # noqa: E402
 from fastapi.testclient import TestClient  # noqa: E402
 from starlette.websockets import WebSocketDisconnect  # noqa: E402
 
-from models.demos.wormhole.bge_large_en.vllm_plugin.api_guard import PATH, ApiKeyGuard, guard_by_default  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.api_guard import ApiKeyGuard  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import MIDDLEWARE, add_middleware  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.platform import TTPoolingPlatform  # noqa: E402
 
 KEY = {"Authorization": "Bearer one"}
@@ -106,17 +107,17 @@ def parser():
 def test_the_platform_adds_it_before_the_users_middleware(parser):
     for _ in range(2):
         TTPoolingPlatform.pre_register_and_update(parser)
-    assert parser.parse_args([]).middleware == [PATH]
-    assert parser.parse_args(["--middleware", "a.B"]).middleware == [PATH, "a.B"]
+    assert parser.parse_args([]).middleware == [*MIDDLEWARE]
+    assert parser.parse_args(["--middleware", "a.B"]).middleware == [*MIDDLEWARE, "a.B"]
 
 
 def test_parsers_of_other_commands_are_left_alone():
     parser = ArgumentParser()
-    guard_by_default(parser)
+    add_middleware(parser)
     assert not hasattr(parser.parse_args([]), "middleware")
 
 
-def test_the_path_is_what_vllm_imports():
+def test_the_paths_are_what_vllm_imports_and_the_guard_is_asked_first():
     from vllm.utils.import_utils import resolve_obj_by_qualname
 
-    assert resolve_obj_by_qualname(PATH) is ApiKeyGuard
+    assert [resolve_obj_by_qualname(path) for path in MIDDLEWARE][-1] is ApiKeyGuard
