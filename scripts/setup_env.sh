@@ -11,9 +11,6 @@
 #              set it to the empty string to go back.
 set -euo pipefail
 
-UV=0.13.9
-VLLM=0.25.1
-
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 venv=$root/.venv
 python=$venv/bin/python
@@ -21,6 +18,7 @@ state=$venv/.setup
 log=$state/log
 unfinished=$state/unfinished
 pins=$root/scripts/requirements
+vllm=$(awk -F '[= ]+' '$1 == "vllm" { print $2 }' "$pins/vllm.txt")
 
 die() {
     printf 'setup: %s\n' "$*" >&2
@@ -95,30 +93,33 @@ install() {
 }
 
 make_venv() {
-    "$base" -m venv "$venv" && { "$python" -m pip install "uv==$UV" || echo "no uv: pip goes on without it"; }
+    "$base" -m venv "$venv" &&
+        { "$python" -m pip install --require-hashes -r "$pins/uv.txt" || echo "no uv: pip goes on without it"; }
 }
 
+# Nothing comes from the registry unless its hash is in the pins.
 install_pins() {
     if [ -n "$torch" ]; then
-        install -r "$pins/environment.txt" "$torch"
+        install --require-hashes -r "$pins/environment.txt" && install "$torch"
     else
-        install -r "$pins/environment.txt" -r "$pins/torch.txt"
+        install --require-hashes -r "$pins/environment.txt" -r "$pins/torch.txt"
     fi
 }
 
 # vLLM publishes wheels for CUDA only. pip's cache is passed by: it may hold a build for another device.
 build_vllm() {
     local built=$state/building
-    wheel=$(find "$state/wheels" -name "vllm-$VLLM-$tag-*.whl" | head -n 1)
+    wheel=$(find "$state/wheels" -name "vllm-$vllm-$tag-*.whl" | head -n 1)
     [ -z "$wheel" ] || return 0
     rm -rf "$built"
-    VLLM_TARGET_DEVICE=empty VLLM_VERSION_OVERRIDE=$VLLM PATH=$venv/bin:$PATH "$python" -m pip wheel \
-        --no-cache-dir --no-deps --no-build-isolation --no-binary vllm "vllm==$VLLM" -w "$built" &&
-        mv "$built"/vllm-*.whl "$state/wheels/" && rmdir "$built" && wheel=$(echo "$state/wheels/vllm-$VLLM-$tag"-*.whl)
+    VLLM_TARGET_DEVICE=empty VLLM_VERSION_OVERRIDE=$vllm PATH=$venv/bin:$PATH "$python" -m pip wheel \
+        --no-cache-dir --no-deps --no-build-isolation --no-binary vllm --require-hashes -r "$pins/vllm.txt" \
+        -w "$built" &&
+        mv "$built"/vllm-*.whl "$state/wheels/" && rmdir "$built" && wheel=$(echo "$state/wheels/vllm-$vllm-$tag"-*.whl)
 }
 
 install_data() {
-    install -r "$pins/data.txt" || install -r "$pins/data-fallback.txt"
+    install --require-hashes -r "$pins/data.txt" || install --require-hashes -r "$pins/data-fallback.txt"
 }
 
 install_repository() {
@@ -177,7 +178,7 @@ else
     step "Python environment with $("$base" --version 2>&1)" make_venv
 fi
 step "pinned packages (up to 3 GB to download)" install_pins
-step "vLLM $VLLM built for no accelerator" build_vllm
+step "vLLM $vllm built for no accelerator" build_vllm
 step "weights and labelled data" install_data
 step "vLLM and this repository" install_repository
 step "bytecode of what a server imports" compile_bytecode

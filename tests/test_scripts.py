@@ -65,10 +65,12 @@ def test_script_is_sound(script):
 
 
 @pytest.mark.parametrize("pins", PINS, ids=lambda path: path.name)
-def test_requirements_are_exact_and_name_no_index(pins):
-    for line in pins.read_text().splitlines():
-        assert re.fullmatch(r'#.*|[a-z0-9-]+==[\w.]+( ; python_version (<|>=) "3\.11")?', line), line
-        assert "://" not in line
+def test_requirements_are_exact_and_hashed_and_name_no_index(pins):
+    text = re.sub(r"^#.*\n", "", pins.read_text(), flags=re.MULTILINE).replace(" \\\n", " ")
+    for line in text.splitlines():
+        marker = r'( ; python_version (<|>=) "3\.11")?'
+        assert re.fullmatch(rf"[a-z0-9-]+==[\w.]+{marker}( +--hash=sha256:[0-9a-f]{{64}})+", line), line
+    assert "://" not in pins.read_text()
 
 
 def test_no_python(tree, bare_path, tmp_path):

@@ -3,7 +3,8 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 #
-# Pins environment.in afresh: writes environment.txt and torch.txt (CPython 3.10 and 3.12, x86-64 Linux).
+# Pins environment.in afresh: writes environment.txt and torch.txt (CPython 3.10 and 3.12, x86-64 Linux), and brings the
+# hashes of the other .txt files up to date. setup_env.sh installs nothing whose hash is not in one of them.
 # Needs an environment made by scripts/setup_env.sh, whose uv and whose vLLM wheel it reads.
 # Pins that still satisfy everything are kept; delete a line of the .txt files to have it resolved anew.
 set -euo pipefail
@@ -34,19 +35,21 @@ cat "$here"/environment.txt "$here"/torch.txt >pins.txt 2>/dev/null || true
 # vLLM asks for an opencv that needs numpy 2, ttnn for numpy below 2: vLLM's image code is not used here.
 echo "opencv-python-headless==4.11.0.86" >override.txt
 "$venv/bin/python" -m uv pip compile -q --universal --python-version 3.10 --override override.txt \
-    --no-emit-package vllm --no-annotate --no-header "$here/environment.in" vllm.in -o pins.txt
+    --no-emit-package vllm --generate-hashes --no-annotate --no-header "$here/environment.in" vllm.in -o pins.txt
 
-# Every line carries the two supported environments as markers: keep only what tells them apart.
+# Every package carries the two supported environments as markers: keep only what tells them apart.
 sed -E -i \
-    -e "s/ ; \(python_full_version < '3\.11' or python_full_version == '3\.12\.\*'\) and .*//" \
-    -e "s/ ; python_full_version < '3\.11' and .*/ ; python_version < \"3.11\"/" \
-    -e "s/ ; python_full_version == '3\.12\.\*' and .*/ ; python_version >= \"3.11\"/" pins.txt
-cuda='^(torch|triton|cuda-|nvidia-)'
-{
-    echo "# Written by lock.sh: torch and the CUDA libraries it is linked with (left out when BGE_TORCH is set)."
-    grep -E "$cuda" pins.txt
-} >"$here/torch.txt"
-{
-    echo "# Written by lock.sh from environment.in: everything but torch and vLLM."
-    grep -vE "$cuda" pins.txt
-} >"$here/environment.txt"
+    -e "s/ ; \(python_full_version < '3\.11' or python_full_version == '3\.12\.\*'\) and [^\\\\]*/ /" \
+    -e "s/ ; python_full_version < '3\.11' and [^\\\\]*/ ; python_version < \"3.11\" /" \
+    -e "s/ ; python_full_version == '3\.12\.\*' and [^\\\\]*/ ; python_version >= \"3.11\" /" pins.txt
+echo "# Written by lock.sh: torch and the CUDA libraries it is linked with (left out when BGE_TORCH is set)." >torch.txt
+echo "# Written by lock.sh from environment.in: everything but torch and vLLM." >environment.txt
+awk '/^[a-z]/ { cuda = /^(torch==|triton==|cuda-|nvidia-)/ } { print >> (cuda ? "torch.txt" : "environment.txt") }' pins.txt
+
+# These name what they want themselves.
+for name in uv vllm data data-fallback; do
+    grep '^#' "$here/$name.txt" >"$name.txt"
+    "$venv/bin/python" -m uv pip compile -q --no-deps --generate-hashes --python-version 3.12 --no-annotate --no-header \
+        "$here/$name.txt" >>"$name.txt"
+done
+mv uv.txt vllm.txt data.txt data-fallback.txt torch.txt environment.txt "$here/"
