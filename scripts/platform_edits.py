@@ -168,7 +168,7 @@ def _register(function: ast.FunctionDef) -> Edit:
     if not found:
         raise UnknownForm(f"{function.name} calls none of {list(calls)}")
     last, call = found[-1]
-    return Edit(REGISTRATION, last.end_lineno + 1, REGISTER.format(call=call))
+    return Edit(REGISTRATION, _after(last), REGISTER.format(call=call))
 
 
 def _supported(function: ast.FunctionDef, lines: list[str]) -> Edit:
@@ -200,7 +200,8 @@ def _worker(function: ast.FunctionDef) -> Edit:
 def _engine(platform: ast.ClassDef, configure: ast.FunctionDef) -> Edit:
     if any(getattr(node, "name", None) == "pre_register_and_update" for node in platform.body):
         raise UnknownForm(f"{platform.name} has a pre_register_and_update already")
-    return Edit(ENGINE, min(node.lineno for node in (configure, *configure.decorator_list)), ENGINE_CHOICE)
+    first = min([configure.lineno, *(node.lineno for node in configure.decorator_list)])
+    return Edit(ENGINE, first, ENGINE_CHOICE)
 
 
 def _request(function: ast.FunctionDef, lines: list[str]) -> Edit:
@@ -209,13 +210,13 @@ def _request(function: ast.FunctionDef, lines: list[str]) -> Edit:
         raise UnknownForm(f"{function.name} has no argument {sorted(missing)}")
     for node in function.body:
         if isinstance(node, ast.If) and ast.unparse(node.test) == "isinstance(params, PoolingParams)":
-            start, end = node.body[0].lineno, node.end_lineno
+            start, end = node.body[0].lineno, _after(node) - 1
             if "".join(lines[start - 1 : end]) != REFUSAL:
                 raise UnknownForm(f"{function.name} treats PoolingParams in a way not known, lines {start} to {end}")
             return Edit(CHECK, start, REQUEST_ADMITTED, REFUSAL)
     if not any(isinstance(node, ast.Name) and node.id == "SamplingParams" for node in ast.walk(function)):
         raise UnknownForm(f"{function.name} uses no SamplingParams")
-    return Edit(CHECK, function.end_lineno + 1, REQUEST)
+    return Edit(CHECK, _after(function), REQUEST)
 
 
 def _put_in(text: str, edits: list[Edit]) -> str:
@@ -250,7 +251,13 @@ def _parse(text: str) -> ast.Module:
         raise UnknownForm(f"it is not Python that {error}") from error
 
 
-def _named(parent: ast.AST, kind: type, name: str):
+def _after(node: ast.stmt) -> int:
+    """The line after a statement."""
+    assert node.end_lineno is not None  # ast.parse() always gives it
+    return node.end_lineno + 1
+
+
+def _named(parent: ast.Module | ast.ClassDef, kind: type[ast.ClassDef] | type[ast.FunctionDef], name: str):
     found = [node for node in parent.body if isinstance(node, kind) and node.name == name]
     if len(found) != 1:
         where = getattr(parent, "name", "the file")

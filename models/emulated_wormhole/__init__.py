@@ -74,6 +74,7 @@ def activate(board: str | None = None) -> Target:
     if target.emulated and _numerics is None:
         from models.emulated_wormhole import boards, mock_device
 
+        assert target.board is not None
         mock_device.prepare(boards.board(target.board))
         from models.emulated_wormhole.golden import Numerics
 

@@ -37,6 +37,7 @@ there.
 """
 
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 import ttnn
@@ -161,15 +162,15 @@ def _blocks(pairs, rows: slice, columns: slice, depth: int, biased: bool, arithm
     l1_acc = arithmetic.l1_acc and len(blocks) > (1 if biased else 2)
     between = ttnn.bfloat16 if l1_acc else arithmetic.out
     shape = (len(range(*rows.indices(1 << 40))), len(range(*columns.indices(1 << 40))))
-    total = None
+    total = torch.zeros(shape)
     for number, ks in enumerate(blocks):
         last = number == len(blocks) - 1
-        reload = total is not None and (not l1_acc or (last and not biased))
+        reload = number > 0 and (not l1_acc or (last and not biased))
         dst = _dst(pairs, rows, columns, ks, total if reload else torch.zeros(shape))
         if last and not biased:
             return dst
         dst = quantise(packed(dst, between, False), between)
-        total = dst if reload or total is None else (total + dst).bfloat16().float()
+        total = (total + dst).bfloat16().float() if number > 0 and not reload else dst
     return total
 
 
@@ -200,7 +201,7 @@ def matmul(in0: torch.Tensor, in1: torch.Tensor, arithmetic: Arithmetic, bias=No
 def _matmul(pairs, arithmetic: Arithmetic, bias, act) -> torch.Tensor:
     height, (depth, width) = pairs[0][0].shape[0], pairs[0][1].shape
     if arithmetic.fp32:
-        out = sum(torch.matmul(x, y) for x, y in pairs)
+        out = reduce(torch.add, (torch.matmul(x, y) for x, y in pairs))
         if bias is not None:
             out = round_away_(truncate(out, 10) + bias, 10)
         return packed(act(out), arithmetic.out, True)

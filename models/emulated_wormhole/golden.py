@@ -70,7 +70,7 @@ class Numerics:
         self._at: dict[tuple, int] = {}  # (device, buffer type, address) -> buffer id
         self._local = threading.local()
         self._undo: list[Callable[[], None]] = []
-        self._special = {
+        self._special: dict[str, Callable] = {
             "ttnn.from_torch": self._from_torch,
             "ttnn.as_tensor": self._from_torch,
             "ttnn.to_torch": self._to_torch,
@@ -178,8 +178,8 @@ class Numerics:
         """
         if not on_device(tensor):
             with self.off():
-                shards = [shard.to_torch() for shard in ttnn.get_device_tensors(tensor)]
-            return [shard.float() if shard.is_floating_point() else shard.to(torch.int64) for shard in shards]
+                host = [shard.to_torch() for shard in ttnn.get_device_tensors(tensor)]
+            return [shard.float() if shard.is_floating_point() else shard.to(torch.int64) for shard in host]
         shards = self.values.get(tensor.buffer_unique_id())
         if shards is None:
             raise MissingValue(
@@ -229,7 +229,7 @@ class Numerics:
                 f"{name} has no golden function, so its result would have no value; register one with "
                 "@models.emulated_wormhole.golden, or use an op that has one"
             )
-        extra = {}
+        extra: dict[str, object] = {}
         if modelled is not None:
             extra["arithmetic"] = fidelity.Arithmetic.of(inputs[0], inputs[1], outputs[0], **kwargs)
         args, kwargs = ((inputs[0],), {}) if function is move else (args, _numeric_kwargs(name, function, kwargs))

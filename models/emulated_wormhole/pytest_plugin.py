@@ -14,8 +14,9 @@ import random
 import pytest
 
 from models.emulated_wormhole import activate
+from models.emulated_wormhole.target import Target
 
-_target = pytest.StashKey()
+_target = pytest.StashKey[Target]()
 
 
 def pytest_configure(config: pytest.Config) -> None:

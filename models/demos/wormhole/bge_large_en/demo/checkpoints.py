@@ -141,7 +141,8 @@ def _cached_snapshot(name: str) -> Path | None:
     else:
         shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
         files.extend(cached(shard) for shard in shards)
-    return files[0].parent if all(files) else None
+    there = [file for file in files if file is not None]
+    return there[0].parent if len(there) == len(files) else None
 
 
 def _hub_has(name: str, timeout: float) -> bool:

@@ -32,9 +32,9 @@ def rows_from_lists(token_ids: Sequence[Sequence[int]], dims: BertDims, max_leng
         ids = torch.tensor(list(chain.from_iterable(token_ids)))
         return [Row(row) for row in ids.split(list(map(len, token_ids)))]
     rows = []
-    for index, ids in enumerate(token_ids):
+    for index, given in enumerate(token_ids):
         try:
-            tensor = torch.as_tensor(ids)
+            tensor = torch.as_tensor(given)
         except (TypeError, ValueError, RuntimeError, OverflowError) as error:
             raise ValueError(f"row {index} is not a list of token ids: {error}") from None
         if tensor.numel() and (tensor.dtype == torch.bool or tensor.is_floating_point() or tensor.dim() != 1):
@@ -83,7 +83,8 @@ def rows_from_padded(
     positions = _like(position_ids, "position_ids", batch, length)
     rows = []
     for index, n in enumerate(lengths):
-        row = Row(*(None if t is None else t[index, :n].to(torch.int64) for t in (input_ids, types, positions)))
+        cut = [None if t is None else t[index, :n].to(torch.int64) for t in (types, positions)]
+        row = Row(input_ids[index, :n].to(torch.int64), *cut)
         _check(index, row, dims, max_length)
         rows.append(row)
     return rows

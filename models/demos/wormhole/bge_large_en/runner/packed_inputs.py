@@ -7,7 +7,7 @@
 All texts are written at once by numpy, since a call per text and input would take longer than the step's dispatch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -53,7 +53,8 @@ class PackedInputs:
         self._ids, self._positions, self._pick, self._mask = (
             views[name] for name in ("ids", "positions", "pick", "mask")
         )
-        self._write_pick = self._write_weights if pooling == "mean" else self._write_firsts
+        self._write_pick: Callable[..., None] = self._write_weights if pooling == "mean" else self._write_firsts
+        self._write_mask: Callable[..., None]
         if plan.dense:
             self._write_mask = self._write_dense_mask
         else:
@@ -69,13 +70,12 @@ class PackedInputs:
         """Write the texts; returns the names of the host tensors that the device must be sent: all."""
         chips, batch, sequence = self.chips, self.batch, self.sequence
         # Rows are numbered chip after chip from here on.
-        at = [place.row % chips * batch + place.row // chips for place in places]
-        numbers, count = [], [0] * (chips * batch)
-        for row in at:
-            numbers.append(count[row])
+        at = np.array([place.row % chips * batch + place.row // chips for place in places], dtype=np.int64)
+        numbers, count = np.zeros_like(at), [0] * (chips * batch)
+        for index, row in enumerate(at.tolist()):
+            numbers[index] = count[row]
             count[row] += 1
-        self._slots = [row * self.texts + number for row, number in zip(at, numbers)]
-        at, numbers = np.array(at, dtype=np.int64), np.array(numbers, dtype=np.int64)
+        self._slots = (at * self.texts + numbers).tolist()
         starts = np.array([place.start for place in places], dtype=np.int64)
         lengths = np.array([len(row) for row in rows], dtype=np.int64)
         first = at * sequence + starts
@@ -86,9 +86,9 @@ class PackedInputs:
         positions[_ranges(first, spans)] = _ranges(np.zeros_like(first), spans)
         if rows:
             ids[where] = torch.cat([table_rows(row, self.vocab_size) for row in rows]).numpy()
-        for row, start in zip(rows, first):
-            if row.positions is not None:
-                positions[start : start + len(row)] = row.positions.numpy()
+        for text, start in zip(rows, first):
+            if text.positions is not None:
+                positions[start : start + len(text)] = text.positions.numpy()
         owner = np.full(chips * batch * sequence, NOBODY)
         owner[where] = np.repeat(numbers, lengths)
         for targets, values in ((self._ids, ids), (self._positions, positions)):
@@ -146,4 +146,4 @@ def _ranges(first: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 def _bits(value: float) -> int:
     """The bits of a bf16 number, as int16."""
-    return torch.tensor(value, dtype=torch.bfloat16).view(torch.int16).item()
+    return int(torch.tensor(value, dtype=torch.bfloat16).view(torch.int16))

@@ -179,6 +179,7 @@ class EncoderRunner:
         shapes = [shape for shape in shapes if shape not in self._steps]
         progress = partial(tqdm, unit="shape", disable=None if len(shapes) > 1 else True)
         made: dict[tuple[int, int, bool], ShapeStep] = {}
+        assert self._model is not None, "steps are made after close()"
         try:
             # All tensors first, then all captures: what is allocated while a trace exists may be overwritten by it.
             for shape in progress(shapes, desc="compile"):

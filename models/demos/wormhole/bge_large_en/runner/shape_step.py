@@ -58,7 +58,9 @@ class ShapeStep:
         host = {name: host.tensor for name, host in self.inputs.host.items()}
         self._staging = {name: ttnn.allocate_tensor_on_device(tensor.spec, device) for name, tensor in host.items()}
         self._input = {name: self._allocate_input(name, tensor) for name, tensor in host.items()}
-        self._output, self._results, self._host_results = None, [], []
+        self._output = None
+        self._results: list[ttnn.Tensor] = []
+        self._host_results: list[ttnn.Tensor] = []
         self.forget()
         self._upload(list(host))
 

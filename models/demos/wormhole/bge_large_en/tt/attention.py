@@ -35,12 +35,11 @@ class BertSelfAttention:
         self.heads, size = dims.num_attention_heads, dims.hidden_size
         parts = [weights.under(name) for name in ("query", "key", "value")]
         scales = (1 / math.sqrt(dims.head_size), 1, 1)
-        weight = [part.take("weight", (size, size)) * scale for part, scale in zip(parts, scales)]
-        bias = [part.take("bias", (size,)) * scale for part, scale in zip(parts, scales)]
-        if attention == CHAIN:
-            weight = [w.reshape(self.heads, -1, size) for w in weight]
-            bias = [b.reshape(self.heads, -1) for b in bias]
-        weight, bias = (torch.stack(part, dim=1 if attention == CHAIN else 0) for part in (weight, bias))
+        weights_qkv = [part.take("weight", (size, size)) * scale for part, scale in zip(parts, scales)]
+        biases = [part.take("bias", (size,)) * scale for part, scale in zip(parts, scales)]
+        per_head, dim = (self.heads, 1) if attention == CHAIN else (1, 0)
+        weight = torch.stack([w.reshape(per_head, -1, size) for w in weights_qkv], dim=dim)
+        bias = torch.stack([b.reshape(per_head, -1) for b in biases], dim=dim)
         self.qkv = Linear(
             weight.reshape(3 * size, size), bias.reshape(3 * size), device, precision.weights, precision.qkv
         )

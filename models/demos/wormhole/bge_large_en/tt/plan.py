@@ -152,10 +152,10 @@ class _Shape:
         in_bf8 = [replace(precision, scores=replace(precision.scores, dtype=BF8))]
         in_bf8.append(replace(in_bf8[0], qkv=replace(precision.qkv, dtype=BF8)))
         for choice in (precision, *in_bf8):
-            needed = self.attention_bytes(choice, self.alike)
-            if needed <= self.l1:
-                return choice
-        self.check("attention", needed)
+            if self.attention_bytes(choice, self.alike) <= self.l1:
+                break
+        self.check("attention", self.attention_bytes(choice, self.alike))
+        return choice
 
     def attention_bytes(self, precision: Precision, s: int) -> int:
         """Bytes per core while the softmax runs; the scores don't fit the hole that the head split leaves of QKV."""

@@ -57,7 +57,7 @@ def attach(platform: type["Platform"]) -> None:
     configure, validate = platform.check_and_update_config, platform.validate_request
     platform._tt_pooling = False  # whether the model configured last in this process is ours
 
-    @classmethod
+    @classmethod  # type: ignore[misc]
     def check_and_update_config(cls, vllm_config: "VllmConfig") -> None:
         platform._tt_pooling = _is_ours(vllm_config)
         if platform._tt_pooling:
@@ -65,7 +65,7 @@ def attach(platform: type["Platform"]) -> None:
             logger.info("%s: worker %s", vllm_config.model_config.model, vllm_config.parallel_config.worker_cls)
         configure(vllm_config)
 
-    @classmethod
+    @classmethod  # type: ignore[misc]
     def validate_request(cls, processed_inputs: "EngineInput", params) -> None:
         if platform._tt_pooling and isinstance(params, PoolingParams):
             check_pooling_request(processed_inputs, params)

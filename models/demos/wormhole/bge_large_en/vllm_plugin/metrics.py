@@ -11,6 +11,7 @@ engine statistics, SchedulerStats, has no place for a platform's.
 How long requests wait for a step is vLLM's vllm:request_queue_time_seconds.
 """
 
+import atexit
 import os
 import secrets
 import time
@@ -67,9 +68,9 @@ def folder_to_share(environment: Mapping[str, str]) -> str:
 @cache
 def _collected_folder() -> str:
     # One for the process, as its registry is; it goes when the process ends.
-    collector = MultiProcessCollector(None, path=(folder := TemporaryDirectory(prefix="tt_metrics_")).name)
-    collector.folder = folder
-    REGISTRY.register(collector)
+    folder = TemporaryDirectory(prefix="tt_metrics_")
+    atexit.register(folder.cleanup)
+    REGISTRY.register(MultiProcessCollector(None, path=folder.name))
     return folder.name
 
 

@@ -8,7 +8,7 @@ The platform imports this while vLLM is itself being imported, so most of vLLM i
 """
 
 from dataclasses import MISSING, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
@@ -21,7 +21,7 @@ try:
     from vllm.exceptions import VLLMValidationError
 except ImportError:
 
-    class VLLMValidationError(ValueError):
+    class VLLMValidationError(ValueError):  # type: ignore[no-redef]
         """A refused request; the fork answers 400 to any ValueError. parameter: the request's field."""
 
         def __init__(self, message: str, *, parameter: str | None = None):
@@ -30,7 +30,7 @@ except ImportError:
 
 
 # Fields that have no default in the fork, and that a pooling step has no use for.
-_GENERATED = {"sampled_token_ids": [], "spec_token_ids": None, "logprobs": None, "prompt_logprobs_dict": {}}
+_GENERATED: dict[str, Any] = {"sampled_token_ids": [], "spec_token_ids": None, "logprobs": None, "prompt_logprobs_dict": {}}
 
 
 def compilation_times(seconds: float) -> "CompilationTimes | None":
