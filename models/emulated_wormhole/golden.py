@@ -16,7 +16,7 @@ import contextlib
 import inspect
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 import ttnn
@@ -26,6 +26,7 @@ from models.emulated_wormhole import fidelity
 from models.emulated_wormhole.errors import MissingGolden, MissingValue, TraceNotSupported
 from models.emulated_wormhole.golden_ops import GOLDENS, NEEDS_TENSORS, move
 from models.emulated_wormhole.quantise import quantise
+from models.emulated_wormhole.tensor_trees import on_device, replaced, tensors_of
 
 # Arguments that are written to and not read, and those that say where or how, not what.
 _DESTINATIONS = frozenset({"output_tensor", "optional_output_tensor"})
@@ -38,28 +39,6 @@ _HOST_READS = (
     "__repr__ __str__ cpu host_buffer item to_list to_numpy to_torch to_torch_with_padded_shape extract_shard".split()
 )
 _TRACE_CALLS = ("begin_trace_capture", "end_trace_capture", "execute_trace")
-
-
-def on_device(tensor: ttnn.Tensor) -> bool:
-    return tensor.storage_type() == ttnn.StorageType.DEVICE
-
-
-def _tensors(tree) -> list[ttnn.Tensor]:
-    """Every ttnn tensor in nested lists, tuples and dicts, in order."""
-    if isinstance(tree, ttnn.Tensor):
-        return [tree]
-    if isinstance(tree, dict):
-        tree = list(tree.values())
-    return [t for item in tree for t in _tensors(item)] if isinstance(tree, (list, tuple)) else []
-
-
-def _replace(tree, values: Iterator[torch.Tensor]):
-    """`tree` with its ttnn tensors replaced by `values` in the order of _tensors."""
-    if isinstance(tree, ttnn.Tensor):
-        return next(values)
-    if isinstance(tree, dict):
-        return {key: _replace(item, values) for key, item in tree.items()}
-    return type(tree)(_replace(item, values) for item in tree) if type(tree) in (list, tuple) else tree
 
 
 class Numerics:
@@ -215,9 +194,9 @@ class Numerics:
         special = self._special.get(name)
         if special is not None:
             return special(real, *args, **kwargs)
-        inputs = _tensors((args, kwargs))
+        inputs = tensors_of((args, kwargs))
         result = real(*args, **kwargs)
-        outputs = [t for t in _tensors(result) if on_device(t)]
+        outputs = [t for t in tensors_of(result) if on_device(t)]
         if not outputs:
             if name not in _NO_VALUE_CHANGED and any(on_device(t) for t in inputs):
                 raise MissingGolden(f"{name} returns no tensor: the emulated Wormhole can't tell what it changed")
@@ -234,7 +213,7 @@ class Numerics:
             extra["arithmetic"] = fidelity.Arithmetic.of(inputs[0], inputs[1], outputs[0], **kwargs)
         args, kwargs = ((inputs[0],), {}) if function is move else (args, _numeric_kwargs(name, function, kwargs))
         if name in NEEDS_TENSORS:
-            extra["tensors"] = _tensors((args, kwargs))
+            extra["tensors"] = tensors_of((args, kwargs))
         for output, shards in zip(outputs, self._golden(function, args, kwargs, extra, outputs), strict=True):
             self.put(output, shards)
         return result
@@ -244,7 +223,7 @@ class Numerics:
 
         It gets `extra` as it is, and args and kwargs with values for tensors.
         """
-        inputs = [self.get(t) for t in _tensors((args, kwargs))]
+        inputs = [self.get(t) for t in tensors_of((args, kwargs))]
         chips = max([len(shards) for shards in inputs], default=outputs[0].device().get_num_devices())
         inputs = [shards if len(shards) == chips else shards * chips for shards in inputs]
         own = function in GOLDENS.values() or function in fidelity.MODELLED.values()
@@ -255,7 +234,7 @@ class Numerics:
             key = tuple(map(id, values))
             if key not in done:
                 # Some of ttnn's goldens write into their inputs; ours don't.
-                a, k = _replace((args, kwargs), iter(values if own else [v.clone() for v in values]))
+                a, k = replaced((args, kwargs), iter(values if own else [v.clone() for v in values]))
                 out = function(*a, **k, **extra)
                 done[key] = tuple(out) if isinstance(out, (list, tuple)) else (out,)
             per_chip.append(done[key])

@@ -44,34 +44,6 @@ def layer_of(items: list, name_of) -> list:
     return items[start:end]
 
 
-def l1_by_op(graph: list[dict]) -> list[tuple[str, int, int]]:
-    """(name, tensors, own circular buffers): L1 bytes per core of an outermost call's peak, as forward.peak_l1."""
-    tensors: dict[int, int] = {}
-    found: list[list] = []
-    own = depth = 0
-    for node in graph:
-        kind, params = node["node_type"], node["params"]
-        if kind == "function_start":
-            depth += 1
-            if depth == 1:
-                found.append([params["name"], 0, 0])
-                own = 0
-        elif kind == "function_end":
-            depth -= 1
-        elif kind == "circular_buffer_deallocate_all":
-            own = 0
-        elif kind == "buffer_allocate" and params["type"] == "L1":
-            tensors[node["connections"][0]] = int(params["max_size_per_bank"])
-        elif kind == "buffer_deallocate":
-            tensors.pop(node["connections"][0], None)
-        elif kind in ("circular_buffer_allocate", "dataflow_buffer_allocate", "scratchpad_allocate"):
-            if "1" not in (params.get("globally_allocated"), params.get("borrows_memory")):
-                own += int(params["size"])
-        if depth and sum(tensors.values()) + own > sum(found[-1][1:]):
-            found[-1][1:] = sum(tensors.values()), own
-    return [tuple(call) for call in found]
-
-
 def estimate(device, dims, precision, sequence: int, fitted, with_l1: bool = True):
     """(forward.Forward, graph captured without dispatch or None) of a warm step."""
     import ttnn
@@ -90,6 +62,7 @@ def estimate(device, dims, precision, sequence: int, fitted, with_l1: bool = Tru
 def case(device, profile: str, sequence: int, fitted) -> Case:
     from models.demos.wormhole.bge_large_en.tests.perf import estimate as estimates
     from models.demos.wormhole.bge_large_en.tests.perf import forward, work
+    from models.demos.wormhole.bge_large_en.tests.perf.l1_graph import l1_by_call
     from models.demos.wormhole.bge_large_en.tt.plan import plan_shape
     from models.demos.wormhole.bge_large_en.tt.pooling import POOLED_ROWS
     from models.demos.wormhole.bge_large_en.tt.precision import profile_precision
@@ -98,10 +71,10 @@ def case(device, profile: str, sequence: int, fitted) -> Case:
     precision = profile_precision(profile, dims)
     found, graph = estimate(device, dims, precision, sequence, fitted)
     layer = layer_of(list(found.ops), lambda op: op.name)
-    usage = layer_of([call for call in l1_by_op(graph) if call[0] != "ttnn.deallocate"], lambda call: call[0])
+    usage = layer_of([call for call in l1_by_call(graph) if call.name != "ttnn.deallocate"], lambda call: call.name)
     ops = tuple(
-        Op(label, op.shape, op.ideal_ns / 1e3, fitted.microseconds(op.work), tensors, buffers)
-        for label, op, (_, tensors, buffers) in zip(OPS, layer, usage)
+        Op(label, op.shape, op.ideal_ns / 1e3, fitted.microseconds(op.work), l1.tensors, l1.buffers)
+        for label, op, l1 in zip(OPS, layer, usage)
     )
     total = work.add(*(op.work for op in found.ops))
     return Case(

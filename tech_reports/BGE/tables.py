@@ -118,7 +118,7 @@ def baseline_table(cases: list[Case]) -> str:
 
 
 def units_table(cases: list[Case]) -> str:
-    units = sorted({u for c in cases for u in c.unit_us}, key=lambda u: -cases[0].unit_us.get(u, 0))
+    units = sorted({u for c in cases for u in c.unit_us}, key=lambda u: [-c.unit_us.get(u, 0) for c in cases])
     rows = [(u, *(f"{c.unit_us.get(u, 0) / 1e3:.2f}" for c in cases)) for u in units]
     rows.append(("sum", *(f"{c.fitted_ms:.2f}" for c in cases)))
     return table(("unit", *(f"{c.profile} {c.sequence}, ms" for c in cases)), rows)

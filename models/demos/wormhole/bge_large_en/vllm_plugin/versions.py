@@ -30,7 +30,12 @@ except ImportError:
 
 
 # Fields that have no default in the fork, and that a pooling step has no use for.
-_GENERATED: dict[str, Any] = {"sampled_token_ids": [], "spec_token_ids": None, "logprobs": None, "prompt_logprobs_dict": {}}
+_GENERATED: dict[str, Any] = {
+    "sampled_token_ids": [],
+    "spec_token_ids": None,
+    "logprobs": None,
+    "prompt_logprobs_dict": {},
+}
 
 
 def compilation_times(seconds: float) -> "CompilationTimes | None":

@@ -13,6 +13,7 @@ import ttnn
 
 from models.demos.wormhole.bge_large_en.runner.inputs import Row
 from models.demos.wormhole.bge_large_en.runner.runner import EncoderRunner
+from models.demos.wormhole.bge_large_en.tests.perf.l1_graph import peak_l1
 from models.demos.wormhole.bge_large_en.tests.perf.op_records import OpRecord, record_ops
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 from models.demos.wormhole.bge_large_en.tt.weights import Weights
@@ -31,7 +32,7 @@ L1_LIMIT = 1_499_136  # bytes per core of a Wormhole
 @dataclass(frozen=True)
 class Forward:
     """ops: the records of one warm step; input_bytes: of each tensor written to the device for it; peak_l1_bytes: per
-    core, see peak_l1(); cache_entries: of the program cache after the first step
+    core, see l1_graph.py; cache_entries: of the program cache after the first step
     of this shape and after the last."""
 
     ops: tuple[OpRecord, ...]
@@ -140,30 +141,3 @@ def _peak_l1(runner: EncoderRunner, rows: list[Row]) -> int:
     finally:
         graph = ttnn.graph.end_graph_capture()
     return peak_l1(graph)
-
-
-def peak_l1(graph: list[dict]) -> int:
-    """Most bytes of L1 per core in a graph captured without dispatch: live tensors and one program's own buffers.
-
-    ttnn.graph.extract_resource_usage_per_core counts a program's buffers on until the next program sets up its own, so
-    with the next program's output as well, which no allocator has to hold at once. Here they end with their program.
-    """
-    tensors: dict[int, int] = {}
-    own = peak = 0
-    for node in graph:
-        kind, params = node["node_type"], node["params"]
-        if (
-            kind == "function_start"
-            and str(params["name"]).startswith("ttnn.")
-            or kind == "circular_buffer_deallocate_all"
-        ):
-            own = 0
-        elif kind == "buffer_allocate" and params["type"] == "L1":
-            tensors[node["connections"][0]] = int(params["max_size_per_bank"])
-        elif kind == "buffer_deallocate":
-            tensors.pop(node["connections"][0], None)
-        elif kind in ("circular_buffer_allocate", "dataflow_buffer_allocate", "scratchpad_allocate"):
-            if "1" not in (params.get("globally_allocated"), params.get("borrows_memory")):
-                own += int(params["size"])
-        peak = max(peak, sum(tensors.values()) + own)
-    return peak

@@ -61,7 +61,7 @@ def sweep(device, wanted, profiles=("performance", "accuracy"), pooling: str = "
 def _one(device, models: dict, hidden: int, batch: int, sequence: int, grid, profile: str, pooling: str) -> Swept:
     import ttnn
 
-    from models.demos.wormhole.bge_large_en.tests.perf.forward import peak_l1
+    from models.demos.wormhole.bge_large_en.tests.perf.l1_graph import peak_l1
     from models.demos.wormhole.bge_large_en.tt.bert import BertModel
     from models.demos.wormhole.bge_large_en.tt.dims import BertDims
     from models.demos.wormhole.bge_large_en.tt.plan import plan_shape
