@@ -23,6 +23,8 @@ class PoolingOptions:
     enable_model_warmup: compile every served shape at start-up; without it the first requests pay for compilation.
     max_device_batch: rows of one device step per chip; the model splits a larger batch.
     batch_fill_wait_us: microseconds that a batch smaller than a device step waits for more requests; 0 is not at all.
+    max_body_bytes: of a request. max_inputs_per_request: in a list of inputs. max_ids_per_input: token ids in an input,
+    of which those beyond the model's length need truncate_prompt_tokens.
     """
 
     trace_mode: str | bool = "all"
@@ -32,6 +34,11 @@ class PoolingOptions:
     enable_model_warmup: bool = True
     max_device_batch: int = MAX_DEVICE_BATCH
     batch_fill_wait_us: int = 0
+    # As the body allows: 2,048 inputs of 512 ids, each with at most 5 digits and ", ", are 7 MB.
+    max_body_bytes: int = 8 * 2**20
+    # OpenAI's own limits of an embeddings request, which clients already keep to.
+    max_inputs_per_request: int = 2048
+    max_ids_per_input: int = 8192
 
     @classmethod
     def from_config(cls, additional_config: Mapping | None) -> "PoolingOptions":
@@ -65,6 +72,8 @@ class PoolingOptions:
             self._refuse("enable_model_warmup", "true or false")
         self._require_int("max_device_batch", minimum=1, maximum=MAX_DEVICE_BATCH)
         self._require_int("batch_fill_wait_us", minimum=0)
+        for limit in ("max_body_bytes", "max_inputs_per_request", "max_ids_per_input"):
+            self._require_int(limit, minimum=1)
 
     def _require_int(self, key: str, *, minimum: int, maximum: int | None = None) -> None:
         value = getattr(self, key)

@@ -23,6 +23,9 @@ def test_defaults(additional_config):
         enable_model_warmup=True,
         max_device_batch=8,
         batch_fill_wait_us=0,
+        max_body_bytes=8_388_608,
+        max_inputs_per_request=2048,
+        max_ids_per_input=8192,
     )
 
 
@@ -35,6 +38,9 @@ def test_every_option_is_read():
         "enable_model_warmup": False,
         "max_device_batch": 2,
         "batch_fill_wait_us": 1500,
+        "max_body_bytes": 1000,
+        "max_inputs_per_request": 10,
+        "max_ids_per_input": 512,
     }
     options = PoolingOptions.from_config({"tt": given})
     assert {key: getattr(options, key) for key in given} == given
@@ -54,6 +60,10 @@ def test_every_option_is_read():
         ("max_device_batch", 9, "at most 8"),
         ("batch_fill_wait_us", -1, "at least 0"),
         ("batch_fill_wait_us", 0.5, "an integer"),
+        ("max_body_bytes", 0, "at least 1"),
+        ("max_body_bytes", "8MB", "an integer"),
+        ("max_inputs_per_request", 0, "at least 1"),
+        ("max_ids_per_input", -1, "at least 1"),
         ("optimizations", "fast", "'performance' or 'accuracy'"),
         ("optimizations", ["accuracy"], "'performance' or 'accuracy'"),
         ("enable_model_warmup", 1, "true or false"),

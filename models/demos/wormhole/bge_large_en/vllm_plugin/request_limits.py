@@ -1,0 +1,119 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""Refuses, before vLLM reads them, requests that are too large or that it answers badly.
+
+vLLM 0.25.1 has no limit on a body or on the inputs in it, and reads one in the event loop that serves everybody.
+"""
+
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import Headers
+
+from models.demos.wormhole.bge_large_en.vllm_plugin.openai_errors import Refused
+from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
+from models.demos.wormhole.bge_large_en.vllm_plugin.request_checks import Limits, check, holds_ids, parsed
+
+if TYPE_CHECKING:
+    from starlette.datastructures import State
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+WITH_BODY = ("POST", "PUT", "PATCH")
+# Two fields that contradict each other in a chat, and say nothing of anything else. pydantic would try every token id
+# as every kind of chat message, 14 µs an id and 7 s for 2,048 inputs of 256; with these it gives that up at once.
+NO_CHAT = b',"add_generation_prompt":true,"continue_final_message":true}'
+
+
+class RequestLimits:
+    """ASGI middleware for vLLM's --middleware: 413 for a body, 400 for inputs beyond PoolingOptions' limits.
+
+    Every body is parsed, small ones too: two bytes are enough to make vLLM answer 500, and a small body costs little.
+    """
+
+    def __init__(self, app: "ASGIApp"):
+        self.app = app
+        self._options: PoolingOptions | None = None
+        self._limits: Limits | None = None
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        if scope["type"] != "http" or scope["method"] not in WITH_BODY:
+            await self.app(scope, receive, send)
+            return
+        if self._limits is None:  # vLLM gives its middleware no arguments; once it serves, the app's state is complete
+            self._options, self._limits = _options_and_limits(scope["app"].state)
+        headers = Headers(scope=scope)
+        try:
+            body = await _read(headers, receive, self._options.max_body_bytes)
+            if body is None:  # the client is gone
+                return
+            if body and _is_json(headers):
+                found = parsed(body)
+                check(found, self._limits)
+                if holds_ids(found):
+                    body = body[: body.rindex(b"}")] + NO_CHAT
+                    scope = {**scope, "headers": _with_length(scope["headers"], len(body))}
+        except Refused as refused:
+            await refused.response()(scope, receive, send)
+            return
+        await self.app(scope, _replay(body, receive), send)
+
+
+def _options_and_limits(state: "State") -> tuple[PoolingOptions, Limits]:
+    options = PoolingOptions.from_config(state.args.additional_config)
+    vllm_config = getattr(state, "vllm_config", None)
+    vocab_size = normalizes = None
+    if vllm_config is not None:
+        model = vllm_config.model_config
+        vocab_size = model.get_vocab_size() or None
+        # vLLM takes it from the checkpoint's modules.json and from --pooler-config, and normalises without either.
+        normalizes = getattr(model.pooler_config, "use_activation", None) is not False
+    return options, Limits(options.max_inputs_per_request, options.max_ids_per_input, vocab_size, normalizes)
+
+
+async def _read(headers: Headers, receive: "Receive", limit: int) -> bytes | None:
+    """The body, or None when the client goes before its end. Refused as soon as it is known to exceed `limit` bytes.
+
+    What a client sends after that is dropped by uvicorn, and the connection goes on.
+    """
+    declared = headers.get("content-length", "")
+    if declared.isdecimal() and (len(declared) > 18 or int(declared) > limit):
+        raise _too_large(f"{declared[:18]} bytes", limit)
+    chunks, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > limit:
+            raise _too_large(f"{size} bytes or more", limit)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _too_large(size: str, limit: int) -> Refused:
+    return Refused(413, f"the body has {size}; the limit is {limit} bytes")
+
+
+def _is_json(headers: Headers) -> bool:
+    """Whether vLLM may read it as JSON; it refuses other media types itself."""
+    return "json" in headers.get("content-type", "json").lower()
+
+
+def _with_length(headers: list[tuple[bytes, bytes]], length: int) -> list[tuple[bytes, bytes]]:
+    return [(name, b"%d" % length if name == b"content-length" else value) for name, value in headers]
+
+
+def _replay(body: bytes, receive: "Receive") -> "Receive":
+    """A `receive` that gives the whole body first, and then what comes: the client's leaving."""
+    sent = False
+
+    async def replay() -> "Message":
+        nonlocal sent
+        if sent:
+            return await receive()
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
