@@ -13,8 +13,9 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
 from vllm import envs
+
+from models.demos.wormhole.bge_large_en.vllm_plugin.openai_errors import Refused
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -26,6 +27,7 @@ OPEN_PATHS = frozenset(
     ("/health", "/ping", "/load", "/version", "/metrics")
     + ("/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json")
 )
+UNAUTHORIZED = Refused(401, "Unauthorized: a valid API key is needed, in the header 'Authorization: Bearer KEY'")
 STATIC_FILES = "/static/"  # of the documentation, with --enable-offline-docs
 
 
@@ -41,7 +43,7 @@ class ApiKeyGuard:
     def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> Awaitable[None]:
         # vLLM gives its middleware no arguments, but FastAPI puts itself into the scope.
         if _needs_key(scope) and (keys := api_keys(scope["app"].state.args)) and not _has_key(scope, keys):
-            return JSONResponse({"error": "Unauthorized"}, status_code=401)(scope, receive, send)
+            return UNAUTHORIZED.response({"WWW-Authenticate": "Bearer"})(scope, receive, send)
         return self.app(scope, receive, send)
 
 

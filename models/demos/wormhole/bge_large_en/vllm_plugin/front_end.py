@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""The ASGI middleware that stands before vLLM's routes unless a platform of another's builds the command line."""
+"""What stands before vLLM's routes and in its command line, unless a platform of another's builds that."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,11 @@ if TYPE_CHECKING:
 
 PLUGIN = "models.demos.wormhole.bge_large_en.vllm_plugin"
 # Import paths, as vLLM's --middleware takes them; the last sees a request first.
-MIDDLEWARE = (f"{PLUGIN}.api_guard.ApiKeyGuard",)
+MIDDLEWARE = (
+    f"{PLUGIN}.openai_errors.OpenAIErrors",
+    f"{PLUGIN}.request_limits.RequestLimits",
+    f"{PLUGIN}.api_guard.ApiKeyGuard",
+)
 
 
 def add_middleware(parser: "ArgumentParser") -> None:
@@ -19,3 +23,17 @@ def add_middleware(parser: "ArgumentParser") -> None:
     given = parser.get_default("middleware")
     if given is not None:
         parser.set_defaults(middleware=[*(path for path in given if path not in MIDDLEWARE), *MIDDLEWARE])
+
+
+class Secret(str):
+    """A text that its repr does not show: vLLM logs the options that it was started with."""
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+def hide_api_keys(parser: "ArgumentParser") -> None:
+    """Have --api-key, where a parser has it, parsed as Secret."""
+    for action in parser._actions:
+        if action.dest == "api_key":
+            action.type = Secret

@@ -13,7 +13,7 @@ from vllm.logger import init_logger
 from vllm.platforms.interface import Platform, PlatformEnum
 
 from models.demos.wormhole.bge_large_en.vllm_plugin import ARCHITECTURES, devices
-from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import add_middleware
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import add_middleware, hide_api_keys
 from models.demos.wormhole.bge_large_en.vllm_plugin.metrics import share_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
 from models.demos.wormhole.bge_large_en.vllm_plugin.versions import VLLMValidationError
@@ -90,6 +90,7 @@ class TTPoolingPlatform(Platform):
             max_num_seqs=cls.default_max_num_seqs * rows * columns, shutdown_timeout=cls.default_shutdown_timeout
         )
         add_middleware(parser)
+        hide_api_keys(parser)
         cls._shutdown_timeout_given = True
 
     @classmethod
@@ -110,6 +111,9 @@ class TTPoolingPlatform(Platform):
         if model_config is None:  # vLLM makes model-less configurations for its own use
             return
         parallel = vllm_config.parallel_config
+        # vLLM's and the hub's reports of use: only for who asks for them by setting these to 0.
+        os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+        os.environ.setdefault("DO_NOT_TRACK", "1")
         options = PoolingOptions.from_config(vllm_config.additional_config)
         devices.wanted_mesh(os.environ)
         groups = devices.card_groups(devices.visible_cards(os.environ), parallel.data_parallel_size_local or 1)
@@ -177,6 +181,8 @@ def _refuse_features(vllm_config: "VllmConfig") -> None:
         ("lora_config", vllm_config.lora_config, None, vllm_config.lora_config is not None),
         ("quantization", model.quantization, None, model.quantization is not None),
         ("enable_prompt_embeds", model.enable_prompt_embeds, False, model.enable_prompt_embeds),
+        # transformers itself has all that a BERT encoder needs.
+        ("trust_remote_code", model.trust_remote_code, False, model.trust_remote_code),
     ]
     for name, value, allowed, unsupported in refused:
         if unsupported:

@@ -4,6 +4,7 @@
 
 """The guard by itself; test_bge_server.py asks a real server on all of its routes."""
 
+import pickle
 from argparse import ArgumentParser, Namespace
 
 import pytest
@@ -49,7 +50,10 @@ def client(monkeypatch):
 def test_every_path_but_the_open_ones_needs_a_key(client, path):
     guarded = client("one", "two")
     answer = guarded.post(path)
-    assert (answer.status_code, answer.json()) == (401, {"error": "Unauthorized"})
+    assert answer.status_code == 401 and answer.headers["www-authenticate"] == "Bearer"
+    error = answer.json()["error"]
+    assert error.pop("message").startswith("Unauthorized")
+    assert error == {"type": "UnauthorizedError", "param": None, "code": 401}
     assert guarded.get(path).status_code == 401
     assert guarded.post(path, headers=KEY).status_code == 200
     assert guarded.post(path, headers={"authorization": "bearer two"}).status_code == 200
@@ -101,6 +105,7 @@ def test_behind_a_proxy_that_adds_a_path(client):
 def parser():
     parser = ArgumentParser()
     parser.add_argument("--middleware", action="append", default=[])
+    parser.add_argument("--api-key", nargs="*")
     return parser
 
 
@@ -109,6 +114,14 @@ def test_the_platform_adds_it_before_the_users_middleware(parser):
         TTPoolingPlatform.pre_register_and_update(parser)
     assert parser.parse_args([]).middleware == [*MIDDLEWARE]
     assert parser.parse_args(["--middleware", "a.B"]).middleware == [*MIDDLEWARE, "a.B"]
+
+
+def test_keys_work_and_are_not_shown(parser):
+    """vLLM logs the options that it was started with, by their repr."""
+    TTPoolingPlatform.pre_register_and_update(parser)
+    arguments = parser.parse_args(["--api-key", "one", "two"])
+    assert arguments.api_key == ["one", "two"] and pickle.loads(pickle.dumps(arguments)) == arguments
+    assert "one" not in repr(arguments) and "two" not in f"{vars(arguments)}"
 
 
 def test_parsers_of_other_commands_are_left_alone():

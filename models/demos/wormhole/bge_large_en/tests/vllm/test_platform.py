@@ -27,6 +27,7 @@ ROBERTA = {"architectures": ["RobertaModel"], "model_type": "roberta", "vocab_si
 # Each argument is one JSON object of command-line flags and environment; prints one JSON object for each.
 CONFIGURE = """
 import json, os, sys
+from vllm.usage import usage_lib
 from vllm.engine.arg_utils import AsyncEngineArgs, EngineArgs
 from vllm.entrypoints.openai.cli_args import make_arg_parser
 from vllm.platforms import current_platform
@@ -57,10 +58,13 @@ def configure(flags):
         "executor": config.parallel_config.distributed_executor_backend,
         "shutdown_timeout": config.shutdown_timeout,
         "cards": [current_platform.device_id_to_physical_device_id(i) for i in range(2)],
+        "no_usage_stats": [os.environ["VLLM_NO_USAGE_STATS"], os.environ["DO_NOT_TRACK"]],
+        "usage_stats": usage_lib.is_usage_stats_enabled(),
     }
 
 for case in map(json.loads, sys.argv[1:]):
     os.environ.update(case["environment"])
+    usage_lib._USAGE_STATS_ENABLED = None  # vLLM looks once in a process
     try:
         result = configure(case["flags"])
     except Exception as error:
@@ -98,6 +102,7 @@ TWO_ENGINES = ["BERT", "--data-parallel-size", "2"]
 CASES = {  # checkpoint and flags; "NAME=value" before them goes into the environment
     "offline": ["BERT"],  # first: in a process that has parsed a command line every shutdown timeout is the user's
     "guide": ["BERT", "--tensor-parallel-size", "1", "--max-model-len", "384"],
+    "reports": ["VLLM_NO_USAGE_STATS=0", "DO_NOT_TRACK=0", "BERT", "--max-model-len", "384"],
     "user": ["BERT", "--max-num-seqs", "5", "--max-num-batched-tokens", "600", "--shutdown-timeout", "3"],
     "at once": ["BERT", "--shutdown-timeout", "0"],
     "same pooling": ["BERT", "--pooler-config", '{"pooling_type": "CLS", "use_activation": false}'],
@@ -117,6 +122,7 @@ CASES = {  # checkpoint and flags; "NAME=value" before them goes into the enviro
     "lora": ["BERT", "--enable-lora"],
     "prompt embeds": ["BERT", "--enable-prompt-embeds"],
     "quantization": ["BERT", "--quantization", "fp8", "--dtype", "bfloat16"],
+    "remote code": ["BERT", "--trust-remote-code"],
     "option": ["BERT", "--additional-config", '{"tt": {"max_device_batch": 0}}'],
     "generate": ["LLAMA"],
     "architecture": ["ROBERTA", "--runner", "pooling"],
@@ -134,11 +140,12 @@ def configured(vllm_environment, tmp_path_factory) -> dict[str, dict]:
     }
     arguments = []
     for words in CASES.values():
-        environment = dict(word.split("=") for word in words if word.startswith(("MESH_DEVICE=", "TT_VISIBLE")))
+        environment = dict(word.split("=") for word in words if "=" in word and word[0] not in "-{")
         name, *rest = words[len(environment) :]
         flags = ["--skip-tokenizer-init", "--model", paths[name], *rest]
         arguments.append(json.dumps({"flags": flags, "environment": environment}))
-    environment = {k: v for k, v in vllm_environment.items() if k not in ("MESH_DEVICE", "TT_VISIBLE_DEVICES")}
+    unset = ("MESH_DEVICE", "TT_VISIBLE_DEVICES", "VLLM_NO_USAGE_STATS", "DO_NOT_TRACK")
+    environment = {k: v for k, v in vllm_environment.items() if k not in unset}
     command = [sys.executable, "-c", CONFIGURE, *arguments]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
     log, results = run.stdout + run.stderr, []
@@ -165,6 +172,8 @@ def test_guides_command_needs_no_further_flag(configured):
         "executor": "uni",
         "shutdown_timeout": 20,
         "cards": [0, 1],
+        "no_usage_stats": ["1", "1"],
+        "usage_stats": False,
     }
 
 
@@ -210,6 +219,12 @@ def test_the_worker_of_one_of_several_engines_needs_no_process(configured):
     assert configured["two engines"]["executor"] == "uni"
 
 
+def test_use_is_not_reported_unless_asked_for(configured):
+    for case in ("offline", "guide"):
+        assert configured[case]["no_usage_stats"] == ["1", "1"] and configured[case]["usage_stats"] is False
+    assert configured["reports"]["no_usage_stats"] == ["0", "0"] and configured["reports"]["usage_stats"] is True
+
+
 def test_waiting_for_batches_to_fill_takes_a_scheduler_of_its_own(configured):
     assert configured["fill"]["scheduler_cls"] == f"{vllm_plugin.__name__}.batch_fill.BatchFillScheduler"
 
@@ -223,6 +238,7 @@ def test_waiting_for_batches_to_fill_takes_a_scheduler_of_its_own(configured):
         ("lora", ["lora_config is LoRAConfig", "None only"]),
         ("prompt embeds", ["enable_prompt_embeds is True", "False only"]),
         ("quantization", ["quantization is fp8", "None only"]),
+        ("remote code", ["trust_remote_code is True", "False only"]),
         ("option", ["max_device_batch", "is 0", "at least 1"]),
         ("another pooling", ["'MEAN'", "'CLS' only"]),
         ("mesh", ["MESH_DEVICE is 'N151'", "N150, N300"]),
