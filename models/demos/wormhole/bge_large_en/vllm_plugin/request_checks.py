@@ -169,7 +169,7 @@ def _check_ids(name: str, ids: list[int], limits: Limits) -> None:
 def _check_objects(name: str, value: Any, allowed: str) -> None:
     """Messages or parts of a message: text, and nothing that vLLM would fetch or decode."""
     items = value if type(value) is list else [value]
-    for index, item in enumerate(items):
+    for item in items:
         if type(item) is not dict:
             raise _wrong(*_odd_one(name, items) if items is value else (name, value), allowed)
         for container in _containers(name, item):
