@@ -4,8 +4,10 @@
 
 """The guard by itself; test_bge_server.py asks a real server on all of its routes."""
 
+import asyncio
 import pickle
 from argparse import ArgumentParser, Namespace
+from urllib.parse import unquote
 
 import pytest
 
@@ -15,7 +17,7 @@ from fastapi import FastAPI, WebSocket  # noqa: E402
 from fastapi.testclient import TestClient  # noqa: E402
 from starlette.websockets import WebSocketDisconnect  # noqa: E402
 
-from models.demos.wormhole.bge_large_en.vllm_plugin.api_guard import ApiKeyGuard  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.api_guard import OPEN_PATHS, ApiKeyGuard  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import MIDDLEWARE, add_middleware  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.platform import TTPoolingPlatform  # noqa: E402
 
@@ -99,6 +101,95 @@ def test_behind_a_proxy_that_adds_a_path(client):
     guarded = client("one", root_path="/api")
     assert guarded.get("/api/health").status_code == 200
     assert guarded.post("/api/score").status_code == 401
+
+
+# --- all routes that vLLM has --------------------------------------------------------------------------------------
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "TRACE", "PROPFIND")
+DEVELOPERS = {"/server_info", "/reset_prefix_cache", "/sleep", "/wake_up", "/collective_rpc"}
+
+
+@pytest.fixture
+def whole_app(bge_small, monkeypatch) -> FastAPI:
+    """vLLM's own app of an encoder, with its developers' routes, offline documentation and every mount."""
+    from vllm.engine.arg_utils import EngineArgs
+    from vllm.entrypoints.openai.api_server import build_app
+    from vllm.entrypoints.openai.cli_args import make_arg_parser
+    from vllm.utils.argparse_utils import FlexibleArgumentParser
+
+    monkeypatch.setenv("VLLM_SERVER_DEV_MODE", "1")
+    words = ["--model", str(bge_small), "--api-key", "one", "--enable-offline-docs", "--enable-tokenizer-info-endpoint"]
+    words += [word for path in MIDDLEWARE for word in ("--middleware", path)]
+    args = make_arg_parser(FlexibleArgumentParser()).parse_args(words)
+    return build_app(args, ("embed",), EngineArgs(model=str(bge_small)).create_model_config())
+
+
+def paths_of(routes, prefix: str = "") -> list[str]:
+    """Of every route, in the documentation or not; below a mount a path of its own app and one that it has not."""
+    found = []
+    for route in routes:
+        path = prefix + getattr(route, "path", "")
+        inner = getattr(route, "routes", None)
+        found += [path, *([f"{path}/x", *paths_of(inner, path)] if inner is not None else [])]
+    return [path for path in found if path]
+
+
+def test_no_route_of_vllms_answers_without_the_key(whole_app):
+    client = TestClient(whole_app, raise_server_exceptions=False)
+    paths = set(paths_of(whole_app.routes))
+    assert {"/v1/embeddings", "/invocations", "/tokenizer_info", "/metrics/x"} | DEVELOPERS <= paths
+    guarded = {path for path in paths if path not in OPEN_PATHS and not path.startswith("/static")}
+    assert len(guarded) >= 20
+    for path in sorted(guarded):
+        for method in METHODS:
+            for headers in ({}, {"Authorization": "Bearer wrong"}):
+                assert client.request(method, path, headers=headers).status_code == 401, (method, path)
+        with pytest.raises((WebSocketDisconnect, RuntimeError)), client.websocket_connect(path):
+            pass
+    # And the key opens them, to whatever they then answer without an engine.
+    assert {client.post(path, headers=KEY, content="").status_code for path in guarded}.isdisjoint({401})
+
+
+TRICKS = [
+    *(
+        "//v1/embeddings",
+        "/v1/../score",
+        "/v1/%2e%2e/score",
+        "/health/../score",
+        "/health/..%2fscore",
+        "/health%2f../score",
+    ),
+    *("/%73core", "/score/", "/score%20", "/score;/health", "/score%3f/health", "/SCORE", "/Health", "/./score"),
+    *("/static", "/docs/../score", "/metrics/../score", "/health%00", "/health\\..\\score", "http://x/score"),
+]
+
+
+@pytest.mark.parametrize("path", TRICKS)
+def test_spellings_that_are_not_the_open_paths(client, path):
+    assert status_of(client("one").app, "POST", path) == 401
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/../score", "/static/..%2fscore", "/static/../../etc/passwd", "/static//score"]
+)
+def test_static_files_lead_nowhere_else(whole_app, path):
+    assert status_of(whole_app, "GET", "/static/swagger-ui.css") == 200
+    assert {status_of(whole_app, method, path) for method in ("GET", "POST")} <= {404, 405}
+
+
+def status_of(app: FastAPI, method: str, path: str) -> int:
+    """As a server hands it over, without the normalising that clients do."""
+    statuses, requests = [], [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def send(message):
+        statuses.extend([message["status"]] if "status" in message else [])
+
+    async def receive():
+        return requests.pop() if requests else await asyncio.Event().wait()  # a client that stays
+
+    scope = {"type": "http", "method": method, "path": unquote(path), "raw_path": path.encode(), "query_string": b""}
+    asyncio.run(app({**scope, "headers": [], "root_path": ""}, receive, send))
+    return statuses[0]
 
 
 @pytest.fixture

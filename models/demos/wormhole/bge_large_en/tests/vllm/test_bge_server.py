@@ -5,6 +5,7 @@
 """A server of a small BGE (its exact widths, CLS pooling, two seeded layers) with an API key and BGE's query prompt."""
 
 import base64
+import http.client
 import json
 import subprocess
 import sys
@@ -96,6 +97,32 @@ def test_every_route_answers_with_the_key(bge_server, routes, ask, key):
             assert get(bge_server, path, key) == 200, path
         elif path in BODIES:
             ask(path, BODIES[path])
+
+
+def test_no_method_and_no_spelling_passes_without_the_key(bge_server, bge_name):
+    """Over a bare connection: no client puts the path into shape before."""
+    connection = http.client.HTTPConnection(bge_server.url.removeprefix("http://"), timeout=60)
+    body = json.dumps({"model": bge_name, **SCORE, **EMBED})
+    paths = ["/score", "//score", "/v1/../score", "/health/../score", "/health/..%2fscore", "/%73core", "/static"]
+    for path in [*paths, "/v1/embeddings", "//v1/embeddings", "/v2/embed", "/v1/models", "/metrics/x", "/nope"]:
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "TRACE"):
+            connection.request(method, path, body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            said = answer.read()
+            assert answer.status == 401 and answer.headers["WWW-Authenticate"] == "Bearer", (method, path)
+            if method != "HEAD":
+                error = json.loads(said)["error"]
+                assert set(error) == {"message", "type", "param", "code"} and error["code"] == 401
+    connection.request("GET", "/v1/realtime", headers={"Connection": "Upgrade", "Upgrade": "websocket"})
+    assert connection.getresponse().status in (400, 401, 403)
+
+
+def test_no_key_is_in_the_log(bge_server, bge_name, api_key):
+    """Neither the server's own, which vLLM writes there with its other options, nor one that is tried."""
+    post(bge_server, "/score", {"model": bge_name, **SCORE}, {"Authorization": "Bearer somebody-elses-key"})
+    log = bge_server.log.read_text()
+    assert "'api_key': ['***']" in log
+    assert api_key not in log and "somebody-elses-key" not in log
 
 
 def test_what_is_open_is_there(bge_server):
