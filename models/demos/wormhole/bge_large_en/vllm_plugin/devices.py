@@ -10,7 +10,7 @@ shapes are those of tt-metal's vLLM plugins.
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 
 VISIBLE = "TT_VISIBLE_DEVICES"
 MESHES = {"N150": (1, 1), "N300": (1, 2), "N150x4": (1, 4), "T3K": (1, 8), "TG": (8, 4)}
@@ -95,8 +95,18 @@ def mesh_shape(wanted: tuple[int, int] | None, chips: int, narrowed: bool) -> tu
     )
 
 
+def close_mpi_port(environ: MutableMapping[str, str]) -> None:
+    """Keep the MPI that ttnn starts from listening for other processes, on every interface, where there are none.
+
+    A user's own choice of transports stays, and so does what mpirun has set up.
+    """
+    if "OMPI_COMM_WORLD_SIZE" not in environ:
+        environ.setdefault("OMPI_MCA_btl", "self")
+
+
 def open_mesh(*, l1_small_size: int, trace_region_size: int):
     """The mesh of this process, open with two command queues. Sizes in bytes: L1 per core, DRAM per chip."""
+    close_mpi_port(os.environ)
     import ttnn
 
     narrowed = visible_cards(os.environ) is not None

@@ -117,12 +117,25 @@ def test_no_method_and_no_spelling_passes_without_the_key(bge_server, bge_name):
     assert connection.getresponse().status in (400, 401, 403)
 
 
-def test_no_key_is_in_the_log(bge_server, bge_name, api_key):
-    """Neither the server's own, which vLLM writes there with its other options, nor one that is tried."""
+def test_no_key_and_no_text_is_in_the_log(bge_server, bge_name, api_key, key):
+    """Neither the server's own key, which vLLM writes there with its other options, nor one that is tried."""
     post(bge_server, "/score", {"model": bge_name, **SCORE}, {"Authorization": "Bearer somebody-elses-key"})
+    for text in ("a private text", ["a private text", 5], "a private text " * 100):
+        post(bge_server, "/v1/embeddings", {"model": bge_name, "input": text}, key)
     log = bge_server.log.read_text()
     assert "'api_key': ['***']" in log
+    assert "a private text" not in log
     assert api_key not in log and "somebody-elses-key" not in log
+
+
+def test_one_port_is_open_and_on_this_machine_only(bge_server):
+    """Of the whole server: the engine and its device listen to nobody else."""
+    psutil = pytest.importorskip("psutil")
+    server = psutil.Process(bge_server.process.pid)
+    processes = [server, *server.children(recursive=True)]
+    assert len(processes) > 1
+    found = [c.laddr for process in processes for c in process.net_connections() if c.status == psutil.CONN_LISTEN]
+    assert [f"http://{address.ip}:{address.port}" for address in found] == [bge_server.url]
 
 
 def test_what_is_open_is_there(bge_server):

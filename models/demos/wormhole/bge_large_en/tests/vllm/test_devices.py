@@ -100,3 +100,12 @@ def test_a_mesh_shape_chooses_the_emulated_board(mesh, name):
     assert board(mesh).name == name
     with pytest.raises(ValueError, match="n150, n300, t3k"):
         board("(8,4)")
+
+
+@pytest.mark.parametrize(
+    "environ, transports",
+    [({}, "self"), ({"OMPI_MCA_btl": "self,tcp"}, "self,tcp"), ({"OMPI_COMM_WORLD_SIZE": "2"}, None)],
+)
+def test_mpi_listens_only_for_who_wants_it(environ, transports):
+    devices.close_mpi_port(environ)
+    assert environ.get("OMPI_MCA_btl") == transports
