@@ -43,7 +43,7 @@ HELP = {
     "vllm:tt_tokens": "Tokens of texts in device steps.",
     "vllm:tt_computed_tokens": "Tokens that device steps computed, padding included.",
     "vllm:tt_step_time_seconds": "Time from writing a device step's inputs to having its result.",
-    "vllm:tt_failures": "Failed runs of the model, by what it was run for: step, health or warm_up.",
+    "vllm:tt_failures": "Failed runs of the model, by what it was run for: step, retry, health or warm_up.",
     "vllm:tt_warm_up_time_seconds": "Time it took to compile and capture all shapes at start-up.",
 }
 
@@ -87,7 +87,7 @@ class DeviceMetrics:
         # A file has one writer. prometheus_client itself, which names its files by process, may be at work beside us.
         self._owner = f"tt{os.getpid()}-{secrets.token_hex(4)}"
         self._key = lru_cache(None)(self._make_key)  # a key is JSON text: not to be made at every step
-        for stage in ("step", "health", "warm_up"):
+        for stage in ("step", "retry", "health", "warm_up"):
             self._add("counter", "vllm:tt_failures", "_total", (("stage", stage),), 0)
 
     def step(self, step: "Step", tokens: int, seconds: float) -> None:
@@ -115,7 +115,7 @@ class DeviceMetrics:
         self._add("histogram", metric, "_sum", shape, seconds)
 
     def failure(self, stage: str) -> None:
-        """Count a failed run of the model. stage: step, health or warm_up."""
+        """Count a failed run of the model. stage: step, retry (a request alone), health or warm_up."""
         self._add("counter", "vllm:tt_failures", "_total", (("stage", stage),), 1)
 
     def warm_up(self, seconds: float) -> None:

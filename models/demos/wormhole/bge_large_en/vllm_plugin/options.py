@@ -4,12 +4,14 @@
 
 """What a user may set under "tt" in vLLM's --additional-config, checked before any device work."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 MAX_DEVICE_BATCH = 8  # rows of a step per chip: one for each row of worker cores
 # As vllm-tt-plugin has them. An encoder has no decode step, so "decode_only" leaves it nothing to trace.
 TRACED = {"all": True, "decode_only": False, "none": False}
+CARD_STEP_S = 60  # thousands of times what a step takes
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,9 @@ class PoolingOptions:
     batch_fill_wait_us: microseconds that a batch smaller than a device step waits for more requests; 0 is not at all.
     max_body_bytes: of a request. max_inputs_per_request: in a list of inputs. max_ids_per_input: token ids in an input,
     of which those beyond the model's length need truncate_prompt_tokens.
+    step_timeout_s: seconds without an answer to a device step after which the engine ends; 0 is never. None for
+        CARD_STEP_S on a card after a warm-up, and never else, where a step may compile or runs on the host.
+    open_timeout_s: seconds to open the mesh, which waits while another process has it; 0 is no limit.
     """
 
     trace_mode: str | bool = "all"
@@ -39,6 +44,8 @@ class PoolingOptions:
     # OpenAI's own limits of an embeddings request, which clients already keep to.
     max_inputs_per_request: int = 2048
     max_ids_per_input: int = 8192
+    step_timeout_s: float | None = None
+    open_timeout_s: float = 300
 
     @classmethod
     def from_config(cls, additional_config: Mapping | None) -> "PoolingOptions":
@@ -74,12 +81,26 @@ class PoolingOptions:
         self._require_int("batch_fill_wait_us", minimum=0)
         for limit in ("max_body_bytes", "max_inputs_per_request", "max_ids_per_input"):
             self._require_int(limit, minimum=1)
+        if self.step_timeout_s is not None:
+            self._require_seconds("step_timeout_s")
+        self._require_seconds("open_timeout_s")
+
+    def step_limit(self, on_card: bool) -> float:
+        """Seconds that a device step may take, 0 for any number. on_card: neither emulated nor simulated."""
+        if self.step_timeout_s is not None:
+            return self.step_timeout_s
+        return CARD_STEP_S if on_card and self.enable_model_warmup else 0
 
     def _require_int(self, key: str, *, minimum: int, maximum: int | None = None) -> None:
         value = getattr(self, key)
         # bool is an int in Python, but `true` bytes or rows is a mistake
         if type(value) is not int or value < minimum or (maximum is not None and value > maximum):
             self._refuse(key, f"an integer of at least {minimum}" + (f" and at most {maximum}" if maximum else ""))
+
+    def _require_seconds(self, key: str) -> None:
+        value = getattr(self, key)
+        if type(value) not in (int, float) or not 0 <= value < math.inf:
+            self._refuse(key, "a number of seconds of at least 0")
 
     def _refuse(self, key: str, allowed: str) -> None:
         raise ValueError(f"additional_config['tt'][{key!r}] is {getattr(self, key)!r}; allowed: {allowed}")

@@ -5,10 +5,13 @@
 """From a scheduler step to token ids, and from pooled rows to what vLLM returns. No ttnn here."""
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import torch
 
+from models.demos.wormhole.bge_large_en.vllm_plugin.failed_rows import failed_row
 from models.demos.wormhole.bge_large_en.vllm_plugin.versions import runner_output
 
 if TYPE_CHECKING:
@@ -37,31 +40,35 @@ def whole_requests(scheduler_output: "SchedulerOutput") -> list["NewRequestData"
     return requests
 
 
-def to_runner_output(requests: list["NewRequestData"], rows: torch.Tensor, *, normalize: bool) -> "ModelRunnerOutput":
+def useless_rows(rows: torch.Tensor) -> list[int]:
+    """Which of the rows (N, H) are not finite, or are zero: that has no direction, so it is as useless as NaN."""
+    norms = torch.linalg.vector_norm(rows, dim=1).tolist()
+    return [i for i, norm in enumerate(norms) if not 0 < norm < math.inf]
+
+
+def to_runner_output(
+    requests: list["NewRequestData"],
+    rows: torch.Tensor,
+    *,
+    normalize: bool,
+    failures: Mapping[str, str] = MappingProxyType({}),
+) -> "ModelRunnerOutput":
     """vLLM's answer for one step.
 
-    rows: float32 (N, hidden), pooled and not normalised, in the order of `requests`.
+    rows: float32 (n, hidden), pooled and not normalised, of the requests that are not in `failures`, in their order.
     normalize: what to do for a request that does not say (`use_activation` None).
-    Raises RuntimeError naming the requests whose row is not finite or is zero.
+    failures: req_id -> error message.
     """
-    assert rows.dtype == torch.float32 and rows.ndim == 2 and len(rows) == len(requests), (rows.dtype, rows.shape)
-    req_ids = [request.req_id for request in requests]
+    served = [request for request in requests if request.req_id not in failures] if failures else requests
+    assert rows.dtype == torch.float32 and rows.ndim == 2 and len(rows) == len(served), (rows.dtype, rows.shape)
     # All rows at once, which is the same to the bit as one by one: a norm is a sum along one row.
-    norms = torch.linalg.vector_norm(rows, dim=1)
-    _check_norms(req_ids, norms.tolist())
-    units = rows / norms[:, None]
+    units = rows / torch.linalg.vector_norm(rows, dim=1)[:, None]
     vectors = [
         _finish(row, unit, request.pooling_params, normalize)
-        for row, unit, request in zip(rows.unbind(), units.unbind(), requests, strict=True)
+        for row, unit, request in zip(rows.unbind(), units.unbind(), served, strict=True)
     ]
-    return runner_output(req_ids, vectors)
-
-
-def _check_norms(req_ids: list[str], norms: list[float]) -> None:
-    # A zero row has no direction, so it is as useless to a client as NaN, and harder to notice.
-    bad = [req_id for req_id, norm in zip(req_ids, norms, strict=True) if not 0 < norm < math.inf]
-    if bad:
-        raise RuntimeError(f"the model returned NaN, Inf or all-zero embeddings for requests {bad}")
+    req_ids = [request.req_id for request in served]
+    return runner_output([*req_ids, *failures], [*vectors, *map(failed_row, failures.values())])
 
 
 def _finish(row: torch.Tensor, unit: torch.Tensor, params: "PoolingParams", normalize: bool) -> torch.Tensor:

@@ -6,6 +6,7 @@
 
 import time
 from contextlib import contextmanager
+from functools import cached_property
 from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING
 
@@ -18,15 +19,22 @@ from models.demos.wormhole.bge_large_en.vllm_plugin import devices
 from models.demos.wormhole.bge_large_en.vllm_plugin.metrics import DeviceMetrics, shared_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import STEP_ROWS_KEY, PoolingOptions
 from models.demos.wormhole.bge_large_en.vllm_plugin.pooled_outputs import to_runner_output, whole_requests
+from models.demos.wormhole.bge_large_en.vllm_plugin.step_guard import StepGuard
 from models.demos.wormhole.bge_large_en.vllm_plugin.versions import compilation_times
+from models.demos.wormhole.bge_large_en.vllm_plugin.watchdog import Watchdog
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vllm.v1.core.sched.output import SchedulerOutput
     from vllm.v1.worker.worker_base import CompilationTimes
 
+    from models.demos.wormhole.bge_large_en.runner.batch_plan import Step
+
 logger = init_logger("vllm.tt_pooling.worker")
 
-HEALTH_PROMPT = [0]  # token ids, in every vocabulary
+
+OPENING = "opening the mesh; is it in use by another process, or does the card want a reset (tt-smi -r)?"
 
 
 def use_one_host_thread() -> None:
@@ -42,17 +50,29 @@ class TTPoolingWorker(WorkerBase):
     model = None
     metrics = DeviceMetrics(None, "", 0)  # until init_device
     _at_exit: Finalize | None = None  # shuts down when the process ends
-    failed: str | None = None  # why the last run of the model failed
+    _step_limit_s = 0.0  # seconds that a device step may take, 0 for any number
 
     @property
     def options(self) -> PoolingOptions:
         return PoolingOptions.from_config(self.vllm_config.additional_config)
+
+    @cached_property
+    def guard(self) -> StepGuard:
+        return StepGuard(self._embed, lambda stage: self.metrics.failure(stage))
+
+    @cached_property
+    def watchdog(self) -> Watchdog:
+        return Watchdog()
 
     def init_device(self) -> None:
         """Select silicon, simulator or emulation and the cards of this process, then open its mesh.
 
         ValueError when MESH_DEVICE, TT_VISIBLE_DEVICES or an option asks for what is not there.
         """
+        with self._closing_on_failure():
+            self._open()
+
+    def _open(self) -> None:
         from models.emulated_wormhole import activate, detect
         from models.emulated_wormhole.boards import board
 
@@ -65,20 +85,21 @@ class TTPoolingWorker(WorkerBase):
         log("Serving on: %s", target.describe())
         if not target.emulated:
             use_one_host_thread()
-        self.mesh_device = devices.open_mesh(
-            l1_small_size=options.l1_small_size, trace_region_size=self._trace_region_size(options)
-        )
+        self._step_limit_s = options.step_limit(on_card=target.kind == "silicon")
+        with self.watchdog.limit(options.open_timeout_s, lambda: OPENING):
+            self.mesh_device = devices.open_mesh(
+                l1_small_size=options.l1_small_size, trace_region_size=self._trace_region_size(options)
+            )
         # The fork tells its workers nothing when it stops.
         self._at_exit = Finalize(None, self.shutdown, exitpriority=0)
-        with self._closing_on_failure():
-            chips = self.mesh_device.get_num_devices()
-            logger.info("Opened a mesh of %d chip(s), %s", chips, tuple(self.mesh_device.shape))
-            self.vllm_config.additional_config[STEP_ROWS_KEY] = options.max_device_batch * chips
-            self.metrics = DeviceMetrics(
-                shared_folder(self.vllm_config),
-                self.model_config.served_model_name,
-                getattr(self.parallel_config, "data_parallel_index", 0),  # the fork has none
-            )
+        chips = self.mesh_device.get_num_devices()
+        logger.info("Opened a mesh of %d chip(s), %s", chips, tuple(self.mesh_device.shape))
+        self.vllm_config.additional_config[STEP_ROWS_KEY] = options.max_device_batch * chips
+        self.metrics = DeviceMetrics(
+            shared_folder(self.vllm_config),
+            self.model_config.served_model_name,
+            getattr(self.parallel_config, "data_parallel_index", 0),  # the fork has none
+        )
 
     def load_model(self, *, load_dummy_weights: bool = False) -> None:
         """Build the model on the device; closes the device again when that fails."""
@@ -96,7 +117,7 @@ class TTPoolingWorker(WorkerBase):
                 tt_data_parallel=chips,
                 optimizations=self.options.optimizations,
                 vllm_config=self.vllm_config,
-                observer=self.metrics.step,
+                observer=self._observe,
             )
 
     def compile_or_warm_up_model(self) -> "CompilationTimes | None":
@@ -105,28 +126,28 @@ class TTPoolingWorker(WorkerBase):
             logger.warning("enable_model_warmup is false: the first request of each shape pays for its compilation")
             return compilation_times(0.0)
         start = time.perf_counter()
-        with self._closing_on_failure(), self._counting("warm_up"):
-            self.model.warm_up()
+        with self._closing_on_failure():
+            try:
+                self.model.warm_up()
+            except Exception:
+                self.metrics.failure("warm_up")
+                raise
+            self.guard.check(always=True)  # numbers too, before anyone is told that this serves
         seconds = time.perf_counter() - start
         self.metrics.warm_up(seconds)
         return compilation_times(seconds)
 
     def execute_model(self, scheduler_output: "SchedulerOutput") -> ModelRunnerOutput:
-        """Embed the step's requests.
+        """Embed the step's requests; one that fails, while the device works, gets an error in place of a vector.
 
         Anything raised here ends vLLM's engine: invalid requests are refused before, in `validate_request`.
-        Raises RuntimeError naming the requests: split ones, rows that no client must get, whatever the model raises.
+        Raises RuntimeError naming the requests: split ones, or a device that fails (see StepGuard).
         """
         requests = whole_requests(scheduler_output)
         if not requests:
             return EMPTY_MODEL_RUNNER_OUTPUT
-        with self._counting("step"):
-            try:
-                rows = self.model.embed([request.prompt_token_ids for request in requests])
-            except Exception as error:  # the model knows rows only; an operator needs to find the texts
-                ids = [request.req_id for request in requests]
-                raise RuntimeError(f"embedding failed: {error}; requests, in the order of the rows: {ids}") from error
-            return to_runner_output(requests, rows, normalize=self.model.normalize)
+        rows, failures = self.guard.run(requests)
+        return to_runner_output(requests, rows, normalize=self.model.normalize, failures=failures)
 
     def get_model(self):
         return self.model
@@ -156,28 +177,16 @@ class TTPoolingWorker(WorkerBase):
         """Data-parallel engines of an encoder share no collective, so an idle one has nothing to run."""
 
     def check_health(self) -> None:
-        """After a step that failed, run a forward to see whether the device still works.
-
-        RuntimeError if it does not, or if there is no model.
-        """
+        """RuntimeError if there is no model, or if after a step that failed the device does not work (StepGuard)."""
         if self.model is None:
             raise RuntimeError("the TT pooling worker has no model: not loaded yet, or shut down")
-        if self.failed is None:
-            return
-        earlier = self.failed
-        with self._counting("health"):
-            try:
-                rows = self.model.embed([HEALTH_PROMPT])
-            except Exception as error:
-                raise RuntimeError(f"the device fails: {error}; the step before it: {earlier}") from error
-            if not torch.isfinite(rows).all():
-                raise RuntimeError(f"the device returns NaN or Inf; the step before it: {earlier}")
-        logger.info("The device works again, after a step that failed: %s", earlier)
+        self.guard.check()
 
     def shutdown(self) -> None:
         """Close the model, then the device; safe to repeat, and after a start that failed halfway."""
         model, self.model = self.model, None
         mesh_device, self.mesh_device = self.mesh_device, None
+        self.watchdog.stop()
         if self._at_exit is not None:
             self._at_exit.cancel()
         start = time.perf_counter()
@@ -197,20 +206,19 @@ class TTPoolingWorker(WorkerBase):
         # vLLM drops a worker that fails to start without calling its shutdown.
         try:
             yield
-        except BaseException:
+        except BaseException as error:
+            # Before the tracebacks of three processes.
+            logger.critical("The engine can't start: %s: %s", type(error).__name__, error)
             self.shutdown()
             raise
 
-    @contextmanager
-    def _counting(self, stage: str):
-        """Count a failure within, and keep it for check_health; a success forgets it."""
-        try:
-            yield
-        except Exception as error:
-            self.metrics.failure(stage)
-            self.failed = str(error) or type(error).__name__
-            raise
-        self.failed = None
+    def _embed(self, prompts: "Sequence[Sequence[int]]") -> torch.Tensor:
+        with self.watchdog.limit(self._step_limit_s, lambda: f"requests {self.guard.request_ids}"):
+            return self.model.embed(prompts)
+
+    def _observe(self, step: "Step", tokens: int, seconds: float) -> None:
+        self.watchdog.progress()
+        self.metrics.step(step, tokens, seconds)
 
     def _trace_region_size(self, options: PoolingOptions) -> int:
         """Bytes per chip. Under slow dispatch and on a mock nothing is traced, and the region stays empty."""

@@ -26,6 +26,8 @@ def test_defaults(additional_config):
         max_body_bytes=8_388_608,
         max_inputs_per_request=2048,
         max_ids_per_input=8192,
+        step_timeout_s=None,
+        open_timeout_s=300,
     )
 
 
@@ -41,6 +43,8 @@ def test_every_option_is_read():
         "max_body_bytes": 1000,
         "max_inputs_per_request": 10,
         "max_ids_per_input": 512,
+        "step_timeout_s": 7.5,
+        "open_timeout_s": 0,
     }
     options = PoolingOptions.from_config({"tt": given})
     assert {key: getattr(options, key) for key in given} == given
@@ -64,6 +68,11 @@ def test_every_option_is_read():
         ("max_body_bytes", "8MB", "an integer"),
         ("max_inputs_per_request", 0, "at least 1"),
         ("max_ids_per_input", -1, "at least 1"),
+        ("step_timeout_s", -1, "at least 0"),
+        ("step_timeout_s", "60", "a number of seconds"),
+        ("step_timeout_s", float("inf"), "a number of seconds"),
+        ("open_timeout_s", None, "a number of seconds"),
+        ("open_timeout_s", True, "a number of seconds"),
         ("optimizations", "fast", "'performance' or 'accuracy'"),
         ("optimizations", ["accuracy"], "'performance' or 'accuracy'"),
         ("enable_model_warmup", 1, "true or false"),
@@ -93,6 +102,20 @@ def test_section_must_be_an_object(section):
 )
 def test_an_encoder_is_traced_in_mode_all_only(trace_mode, traced):
     assert PoolingOptions(trace_mode=trace_mode).traced is traced
+
+
+@pytest.mark.parametrize(
+    "given, on_card, seconds",
+    [
+        ({}, True, 60),
+        ({}, False, 0),  # the host computes there, and may be slow
+        ({"enable_model_warmup": False}, True, 0),  # a step may compile
+        ({"enable_model_warmup": False, "step_timeout_s": 5}, False, 5),
+        ({"step_timeout_s": 0}, True, 0),
+    ],
+)
+def test_a_step_is_limited_on_a_card_or_when_asked_for(given, on_card, seconds):
+    assert PoolingOptions(**given).step_limit(on_card) == seconds
 
 
 def test_largest_batch_is_what_the_core_grid_takes():

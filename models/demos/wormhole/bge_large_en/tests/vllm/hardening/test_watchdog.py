@@ -1,0 +1,65 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""The watchdog in processes of its own: what hangs ends them, and nothing else does."""
+
+import multiprocessing
+import signal
+import threading
+import time
+
+import pytest
+
+pytest.importorskip("vllm")
+
+from models.demos.wormhole.bge_large_en.tests.vllm.hardening import stalls  # noqa: E402
+from models.demos.wormhole.bge_large_en.tests.vllm.hardening.tally import count  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.watchdog import STALLED, Watchdog  # noqa: E402
+
+LIMIT_S = 120  # bound on waiting, not on speed
+
+
+def outcome(target, capfd) -> tuple[int, str]:
+    """Exit status and output of a function of stalls.py, in a child as vLLM starts its engine."""
+    process = multiprocessing.get_context("spawn").Process(target=target)
+    process.start()
+    process.join(LIMIT_S)
+    if process.is_alive():
+        process.kill()
+        pytest.fail("still alive")
+    out, err = capfd.readouterr()
+    return process.exitcode, out + err
+
+
+def test_what_hangs_is_named_with_its_stack_and_ends_the_process(capfd):
+    count("faults injected")
+    status, output = outcome(stalls.hangs, capfd)
+    assert status == STALLED
+    assert "No answer from the device for 0.3 s: requests ['a', 'b']" in output and "in hangs" in output
+
+
+def test_what_hangs_with_pythons_lock_held_ends_too(capfd):
+    count("faults injected")
+    status, output = outcome(stalls.hangs_in_c, capfd)
+    assert status == -signal.SIGALRM and "in hangs_in_c" in output
+
+
+def test_progress_ends_and_repeats_do_not(capfd):
+    """Longer in all than the limit, but never without progress for so long; nor does time between limits count."""
+    status, output = outcome(stalls.works, capfd)
+    assert status == 0, output
+
+
+def test_a_process_of_the_users_is_left_alone():
+    before = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)
+    watchdog = Watchdog()
+    with watchdog.limit(0.01, str):
+        assert watchdog._thread is None and signal.getsignal(signal.SIGALRM) == before[0]
+        time.sleep(0.05)
+
+
+def test_one_thread_for_all_limits(capfd):
+    status, output = outcome(stalls.counts_threads, capfd)
+    assert status == 0, output
+    assert "tt-watchdog" not in [thread.name for thread in threading.enumerate()]
