@@ -12,6 +12,7 @@ import ttnn
 # In checkpoints, and not part of the encoder: the pooler that BERT's next-sentence head wants, and a stored arange.
 _UNUSED = ("pooler.", "embeddings.position_ids")
 
+_DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
 # Significant bits of a weight that one pass of LoFi multiplies, 1 + 4 of SrcA, the rest being cut off
 # (tt-metal tech_reports/matrix_engine/matrix_engine.md).
@@ -52,16 +53,22 @@ class Weights:
         return Weights(self._state, f"{self._prefix}{name}.")
 
     def take(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
-        """The fp32 tensor called `name`, of `shape`. KeyError if it is missing, ValueError for another shape."""
+        """The fp32 tensor called `name`, of `shape`.
+
+        KeyError if it is missing, ValueError for another shape, dtype, or a number that is NaN or Inf.
+        """
         full = self._prefix + name
         if full not in self._state:
             raise KeyError(f"the checkpoint has no {full}")
         tensor = self._state.pop(full)
         if tuple(tensor.shape) != tuple(shape):
             raise ValueError(f"{full} has shape {tuple(tensor.shape)}; the config asks for {tuple(shape)}")
-        if not tensor.is_floating_point():
-            raise ValueError(f"{full} has dtype {tensor.dtype}; a floating point dtype is needed")
-        return tensor.float()
+        if tensor.dtype not in _DTYPES:  # fp8 goes with scales, which are weights that a BertModel does not have
+            raise ValueError(f"{full} has dtype {tensor.dtype}; a floating point dtype is needed: {_DTYPES}")
+        tensor = tensor.float()
+        if not torch.isfinite(tensor).all():
+            raise ValueError(f"{full} holds NaN or Inf")
+        return tensor
 
     def finish(self) -> None:
         """ValueError naming what no module took."""

@@ -26,16 +26,20 @@ from prometheus_client import REGISTRY
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.utils import floatToGoString
+from vllm.logger import init_logger
 
 if TYPE_CHECKING:
     from vllm.config import VllmConfig
 
     from models.demos.wormhole.bge_large_en.runner.batch_plan import Step
 
+logger = init_logger("vllm.tt_pooling.metrics")
+
 FOLDER_KEY = "_tt_metrics_folder"  # in additional_config, beside "tt": vllm-tt-plugin keeps its derived values so too
 # Seconds: from a short step of a small model on the card to a long one on the emulated device.
 STEP_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, float("inf"))
 LIMITS = tuple(map(floatToGoString, STEP_BUCKETS))
+FILE_BYTES = 1 << 20  # of each kind of metric: ten times what the counts of twenty shapes take
 HELP = {
     "vllm:tt_device_steps": "Device steps, by shape.",
     "vllm:tt_texts": "Texts embedded, by shape of their device step.",
@@ -131,10 +135,25 @@ class DeviceMetrics:
     def _add(self, kind: str, metric: str, suffix: str, labels: tuple, amount: float, timestamp: float = 0.0) -> None:
         if self._folder is None:
             return
-        if kind not in self._files:
-            self._files[kind] = MmapedDict(str(self._folder / f"{kind}_{self._owner}.db"))
+        if kind not in self._files and not self._open(kind):
+            return
         file, key = self._files[kind], self._key(metric, suffix, labels)
         file.write_value(key, file.read_value(key)[0] + amount, timestamp)
+
+    def _open(self, kind: str) -> bool:
+        """Open a file with room for all that will be in it; without, counting ends: a write to a mapped file of a full
+        disk would kill the process."""
+        path = self._folder / f"{kind}_{self._owner}.db"
+        try:
+            with path.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, FILE_BYTES)
+        except OSError as error:
+            logger.warning("No device metrics: %s has no room for %d bytes (%s)", self._folder, FILE_BYTES, error)
+            path.unlink(missing_ok=True)
+            self.close()
+            return False
+        self._files[kind] = MmapedDict(str(path))
+        return True
 
     def _make_key(self, metric: str, suffix: str, labels: tuple) -> str:
         named = {**self._labels, **dict(labels)}

@@ -1,0 +1,380 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""Real servers over a device that fails: what clients, /health, the log and the exit status say.
+
+The long part: pytest -m slow -k hardening.
+"""
+
+import json
+import os
+import shutil
+import signal
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.demos.wormhole.bge_large_en.tests.vllm.hardening.faulty_device import FAULTS_FILE, WORKER
+from models.demos.wormhole.bge_large_en.tests.vllm.hardening.tally import count
+from models.demos.wormhole.bge_large_en.tests.vllm.server import START_LIMIT_S, STOP_LIMIT_S, Server, post
+
+pytest.importorskip("vllm")
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(START_LIMIT_S + 300)]
+slow = pytest.mark.slow
+
+NAME = "bge-small-seeded"
+HELLO = 7592  # the token of "hello" in BERT's vocabulary
+ROUTES = {  # bodies with "hello", which fails, beside what does not
+    "/v1/embeddings": {"input": ["a good text", "hello world"]},
+    "/v2/embed": {"texts": ["hello", "a good text"]},
+    "/pooling": {"input": "hello"},
+    "/score": {"text_1": "hello", "text_2": ["a good text"]},
+    "/rerank": {"query": "a good text", "documents": ["hello", "another"]},
+}
+
+
+class FaultyServer(Server):
+    """A server of a two-layer BGE over the faulty device. `fault` says what fails from now on."""
+
+    def __init__(self, model: Path, environment: dict[str, str], folder: Path, flags: list[str] = (), **options):
+        self.faults = folder / "faults.json"
+        if not self.faults.exists():
+            self.fault()
+        options = {"step_timeout_s": 3, "open_timeout_s": 5, **options}
+        command = ["--model", str(model), "--served-model-name", NAME, "--max-model-len", "32", "--worker-cls", WORKER]
+        command += ["--additional-config", json.dumps({"tt": options}), *flags]
+        super().__init__(command, {**environment, FAULTS_FILE: str(self.faults)}, folder / "server.log")
+
+    def fault(self, name: str | None = None, **details) -> None:
+        """From the next device step, or at the start, `name` of faulty_device.py; None: nothing any more."""
+        if name is not None:
+            count("faults injected")
+        new = self.faults.with_suffix(".new")
+        new.write_text(json.dumps({"fault": name, **details} if name else {}))
+        os.replace(new, self.faults)
+
+    def ask(self, path: str = "/v1/embeddings", **body):
+        """(status, JSON) of the answer."""
+        answer = post(self, path, {"model": NAME, **body})
+        return answer.status, json.load(answer)
+
+    def vectors(self, *texts: str) -> list[list[float]]:
+        status, answer = self.ask(input=list(texts))
+        assert status == 200, answer
+        rows = [item["embedding"] for item in answer["data"]]
+        assert torch.isfinite(torch.tensor(rows)).all() and all(len(row) == 384 for row in rows)
+        return rows
+
+    def engine(self) -> int:
+        """Process id of the engine."""
+        line = next(line for line in self.log.read_text().splitlines() if line.startswith("(EngineCore pid="))
+        return int(line.partition("pid=")[2].partition(")")[0])
+
+    def exit_status(self) -> int:
+        """Of a server that ends by itself. Whatever it answers meanwhile, /health says nothing good for long."""
+        return self.process.wait(STOP_LIMIT_S)
+
+    def leaves_nothing(self) -> None:
+        """No process of the session that was started for this server is left."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            left = [entry for entry in session(self.process.pid) if "resource_tracker" not in entry[1]]
+            if not left:
+                return
+            time.sleep(0.5)
+        pytest.fail(f"left behind: {left}")
+
+    def discard(self) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)  # the session that was started for this server only
+            self.process.wait(STOP_LIMIT_S)
+        for pid, _ in session(self.process.pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+def session(leader: int) -> list[tuple[int, str]]:
+    """(pid, command line) of the live processes of a session."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[3]) == leader and fields[0] != "Z":
+                found.append((int(folder.name), (folder / "cmdline").read_text().replace("\0", " ")))
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
+
+
+@contextmanager
+def faulty(model: Path, environment: dict[str, str], folder: Path, fault: str | None = None, **given):
+    """A server, which answers unless `fault` says that it can't start; killed at the end if it still runs."""
+    (folder / "faults.json").write_text(json.dumps({"fault": fault} if fault else {}))
+    server = FaultyServer(model, environment, folder, **given)
+    try:
+        if fault is None:
+            server.wait_until_healthy()
+        else:
+            count("faults injected")
+        yield server
+    finally:
+        server.discard()
+
+
+def assert_error(status: int, answer: dict, message: str) -> None:
+    """500 in OpenAI's form."""
+    assert status == 500 and set(answer) == {"error"}, (status, answer)
+    assert set(answer["error"]) == {"message", "type", "param", "code"} and answer["error"]["code"] == 500
+    assert message in answer["error"]["message"], answer
+
+
+def assert_dead(server: FaultyServer, *said: str) -> None:
+    """The server has ended by itself, with a status that makes a supervisor restart it."""
+    assert server.exit_status() == 1, server.tail()
+    assert not server.healthy()
+    log = server.log.read_text()
+    assert all(words in log for words in (*said, "The engine died; the server ends with status 1")), server.tail()
+    server.leaves_nothing()
+
+
+# --- while it serves -------------------------------------------------------------------------------------------------
+
+
+def test_faults_of_requests_and_of_the_device(bge_small, vllm_environment, tmp_path):
+    """One server, to save starts: what fails one request, what fails none, and at last a device that hangs."""
+    with faulty(bge_small, vllm_environment, tmp_path) as server:
+        right = server.vectors("a good text", "another", "hello world")
+        for fault in ("nan", "inf", "zero", "raise"):
+            server.fault(fault, token=HELLO)
+            for path, body in ROUTES.items():
+                assert_error(*server.ask(path, **body), "failed twice: ")
+            for encoding in ("base64", "bytes"):
+                assert_error(*server.ask(input=["hello world"], encoding_format=encoding), "failed twice: ")
+            with ThreadPoolExecutor(8) as pool:  # good and bad share steps
+                bad = [pool.submit(server.ask, input="hello world") for _ in range(6)]
+                good = [pool.submit(server.vectors, "a good text", "another") for _ in range(12)]
+                assert all(future.result() == right[:2] for future in good)
+                for future in bad:
+                    assert_error(*future.result(), "failed twice: ")
+        for fault in ("nan", "raise"):
+            server.fault(fault, times=1)
+            assert server.vectors("a good text", "another", "hello world") == right
+        server.fault()
+        assert server.vectors("a good text", "another", "hello world") == right and server.healthy()
+
+        server.fault("hang")
+        with ThreadPoolExecutor(4) as pool:
+            for answer in [pool.submit(server.ask, input="a good text") for _ in range(4)]:
+                assert_error(*answer.result(), "EngineCore")
+        assert_dead(server, "No answer from the device for 3 s: requests ['embd-", "in submit")
+
+
+@slow
+@pytest.mark.parametrize(
+    "fault, said",
+    [
+        ("nan", "the device fails: the device returned NaN or Inf"),
+        ("zero", "the device fails: the model returned NaN, Inf or all-zero"),
+        ("raise", "the device fails: TT_FATAL: the device said no"),
+        ("hang in C", "Fatal Python error: Alarm clock"),
+        ("die", "engine core exited unexpectedly"),
+    ],
+)
+def test_a_device_that_fails_for_good(bge_small, vllm_environment, tmp_path, fault, said):
+    """After forty good steps, as after an hour."""
+    with faulty(bge_small, vllm_environment, tmp_path) as server:
+        server.fault(fault, after=40)
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(lambda i: try_to_ask(server, f"text {i}"), range(80)))
+        served = [answer for status, answer in answers if status == 200]
+        assert len(served) >= 20
+        for answer in served:
+            assert torch.isfinite(torch.tensor(answer["data"][0]["embedding"])).all()
+        assert {status for status, _ in answers} == {200, 500, None}  # None: after the end
+        assert_dead(server, *([said] if fault != "hang in C" else ["in submit"]))
+
+
+def try_to_ask(server: FaultyServer, text: str):
+    """(status, answer), (None, None) where nobody listens any more."""
+    try:
+        return server.ask(input=text)
+    except urllib.error.URLError as refused:
+        assert isinstance(refused.reason, ConnectionRefusedError), refused
+        return None, None
+
+
+@slow
+def test_a_supervisor_brings_it_back(bge_small, vllm_environment, tmp_path):
+    """The engine's process is killed; a loop that starts anew after a status that is not 0, as systemd's on-failure."""
+    statuses, right = [], None
+    for fault in ("die", None):
+        (tmp_path / "faults.json").write_text("{}")
+        server = FaultyServer(bge_small, vllm_environment, tmp_path)
+        try:
+            server.wait_until_healthy()
+            rows = server.vectors("a good text")
+            right = right or rows
+            assert rows == right
+            if fault:
+                server.fault(fault)
+                assert_error(*server.ask(input="a good text"), "EngineCore")
+                statuses.append(server.exit_status())
+            else:
+                statuses.append(server.stop())
+        finally:
+            server.discard()
+        if statuses[-1] == 0:
+            break
+    assert statuses == [1, 0]
+
+
+# --- killed and terminated -------------------------------------------------------------------------------------------
+
+
+@slow
+@pytest.mark.parametrize("whom", ["server", "engine"])
+def test_a_kill_leaves_nothing_and_a_restart_takes_the_same_port(bge_small, vllm_environment, tmp_path, whom):
+    count("faults injected")
+    with faulty(bge_small, vllm_environment, tmp_path) as server:
+        right = server.vectors("a good text")
+        os.kill(server.process.pid if whom == "server" else server.engine(), signal.SIGKILL)
+        assert server.exit_status() == (-signal.SIGKILL if whom == "server" else 1)
+        server.leaves_nothing()
+        port = ["--port", server.url.rpartition(":")[2]]
+        again = tmp_path / "again"
+        again.mkdir()
+        with faulty(bge_small, vllm_environment, again, flags=port) as restarted:
+            restarted.url = server.url
+            assert restarted.vectors("a good text") == right
+            assert restarted.stop() == 0
+
+
+@slow
+def test_terminated_in_the_middle_of_load(bge_small, vllm_environment, tmp_path):
+    """Every request that was accepted is answered; none is reset; the device is closed; the status is 0."""
+    count("faults injected")
+    with faulty(bge_small, vllm_environment, tmp_path) as server:
+        right = server.vectors("a good text")
+        server.fault("slow", seconds=0.2)
+        with ThreadPoolExecutor(24) as pool:
+            answers = [pool.submit(try_to_ask, server, "a good text") for _ in range(96)]
+            time.sleep(2)
+            server.process.terminate()
+            answers = [answer.result() for answer in answers]
+        assert server.exit_status() == 0, server.tail()
+        for status, answer in answers:
+            if status == 200:
+                assert [item["embedding"] for item in answer["data"]] == right
+            elif status is not None:
+                assert status in (500, 503) and set(answer) == {"error"}, answer
+        assert sum(status == 200 for status, _ in answers) >= 24
+        log = server.log.read_text()
+        assert "Closed the device in" in log and "force killing" not in log and "The engine died" not in log
+        server.leaves_nothing()
+
+
+# --- at the start ----------------------------------------------------------------------------------------------------
+
+
+@slow
+@pytest.mark.parametrize(
+    "fault, said",
+    [
+        ("open raises", "The engine can't start: RuntimeError: TT_THROW: No Tenstorrent devices detected"),
+        ("open hangs", "No answer from the device for 5 s: opening the mesh; is it in use by another process"),
+        ("open hangs in C", "in _fail_to_open"),
+        ("warm-up", "The engine can't start: RuntimeError: TT_FATAL: kernel build failed: No space left on device"),
+        ("nan", "The engine can't start: RuntimeError: the device fails: the device returned NaN or Inf"),
+    ],
+)
+def test_a_device_that_does_not_start(bge_small, vllm_environment, tmp_path, fault, said):
+    with faulty(bge_small, vllm_environment, tmp_path, fault) as server:
+        assert server.exit_status() == 1, server.tail()
+        assert said in server.log.read_text(), server.tail()
+        server.leaves_nothing()
+
+
+@slow
+def test_a_port_in_use(bge_small, vllm_environment, tmp_path):
+    import socket
+
+    count("faults injected")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        flags = ["--port", str(taken.getsockname()[1])]
+        server = FaultyServer(bge_small, vllm_environment, tmp_path, flags)
+        try:
+            assert server.exit_status() == 1
+            assert "Address already in use" in server.tail() and "Opened a mesh" not in server.log.read_text()
+        finally:
+            server.discard()
+
+
+def damaged(folder: Path, kind: str) -> None:
+    """Damage the checkpoint in a folder."""
+    from safetensors.torch import load_file, save_file
+
+    weights = folder / "model.safetensors"
+    name = next(key for key in load_file(weights) if key.endswith("layer.0.output.dense.weight"))
+    if kind == "truncated":
+        weights.write_bytes(weights.read_bytes()[:-100_000])
+    elif kind == "no weights":
+        weights.unlink()
+    elif kind == "pickle":
+        weights.rename(folder / "pytorch_model.bin")
+    elif kind == "no tokenizer":
+        for file in [*folder.glob("*token*"), *folder.glob("vocab*")]:
+            file.unlink()
+    elif kind == "no pooling":
+        (folder / "1_Pooling" / "config.json").unlink()
+    else:
+        state = load_file(weights)
+        change = {
+            "shape": lambda tensor: tensor[:, :100].contiguous(),
+            "int8": lambda tensor: tensor.to(torch.int8),
+            "fp8": lambda tensor: tensor.to(torch.float8_e4m3fn),
+            "NaN": lambda tensor: tensor.index_fill(0, torch.tensor(3), float("nan")),
+        }
+        if kind == "missing tensor":
+            del state[name]
+        else:
+            state[name] = change[kind](state[name])
+        save_file(state, weights)
+
+
+@slow
+@pytest.mark.parametrize(
+    "kind, said",
+    [
+        ("truncated", "can't be read as safetensors"),
+        ("shape", "has shape (384, 100); the config asks for (384, 1536)"),
+        ("int8", "has dtype torch.int8; a floating point dtype is needed"),
+        ("fp8", "has dtype torch.float8_e4m3fn; a floating point dtype is needed"),
+        ("NaN", "layer.0.output.dense.weight holds NaN or Inf"),
+        ("missing tensor", "the checkpoint has no encoder.layer.0.output.dense.weight"),
+        ("no weights", "holds no *.safetensors file"),
+        ("pickle", "holds no *.safetensors file; pickled weights are not read"),
+        ("no tokenizer", "okenizer"),
+        ("no pooling", "1_Pooling/config.json"),
+    ],
+)
+def test_a_damaged_checkpoint(bge_small, vllm_environment, tmp_path, kind, said):
+    count("faults injected")
+    model = tmp_path / "checkpoint"
+    shutil.copytree(bge_small, model)
+    damaged(model, kind)
+    server = FaultyServer(model, vllm_environment, tmp_path)
+    try:
+        assert server.exit_status() == 1, server.tail()
+        assert said in server.log.read_text(), server.tail()
+        server.leaves_nothing()
+    finally:
+        server.discard()
