@@ -33,7 +33,8 @@ class Weights:
 
     @classmethod
     def from_folder(cls, folder: Path) -> "Weights":
-        """Read the *.safetensors of a folder. FileNotFoundError if there is none, ValueError for a bad one."""
+        """Read the *.safetensors of a folder. FileNotFoundError if there is none, ValueError for one that can't be
+        read or holds NaN or Inf."""
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
@@ -46,6 +47,9 @@ class Weights:
                 state.update(load_file(file))
             except SafetensorError as error:
                 raise ValueError(f"{file.name} in {folder} can't be read as safetensors: {error}") from error
+        for name, tensor in state.items():
+            if tensor.dtype in _DTYPES and not torch.isfinite(tensor).all():
+                raise ValueError(f"{name} in {folder} holds NaN or Inf")
         return cls.from_state_dict(state)
 
     def under(self, name: str) -> "Weights":
@@ -55,7 +59,7 @@ class Weights:
     def take(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
         """The fp32 tensor called `name`, of `shape`.
 
-        KeyError if it is missing, ValueError for another shape, dtype, or a number that is NaN or Inf.
+        KeyError if it is missing, ValueError for another shape or a dtype that is not in _DTYPES.
         """
         full = self._prefix + name
         if full not in self._state:
@@ -65,10 +69,7 @@ class Weights:
             raise ValueError(f"{full} has shape {tuple(tensor.shape)}; the config asks for {tuple(shape)}")
         if tensor.dtype not in _DTYPES:  # fp8 goes with scales, which are weights that a BertModel does not have
             raise ValueError(f"{full} has dtype {tensor.dtype}; a floating point dtype is needed: {_DTYPES}")
-        tensor = tensor.float()
-        if not torch.isfinite(tensor).all():
-            raise ValueError(f"{full} holds NaN or Inf")
-        return tensor
+        return tensor.float()
 
     def finish(self) -> None:
         """ValueError naming what no module took."""

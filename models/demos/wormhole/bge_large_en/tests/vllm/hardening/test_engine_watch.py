@@ -1,0 +1,97 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""The API server's side of faults over a double of vLLM's engine client; real servers: test_faults.py."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+pytest.importorskip("vllm")
+
+from vllm.entrypoints.openai.engine.protocol import GenerationError  # noqa: E402
+from vllm.pooling_params import PoolingParams  # noqa: E402
+
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine_watch import EngineWatch, WatchedEngine  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.failed_rows import accepted, failed_row  # noqa: E402
+
+
+class Engine:
+    """vLLM's client: errored after a death, but also after a shutdown."""
+
+    def __init__(self, row: torch.Tensor):
+        self.row, self.errored, self.closed, self.params = row, False, 0, None
+
+    async def encode(self, prompt, params, request_id):
+        self.params = params
+        try:
+            yield SimpleNamespace(outputs=SimpleNamespace(data=self.row))
+        finally:
+            self.closed += 1
+
+    def shutdown(self, timeout=None):
+        self.errored = True
+
+
+def encode(engine: Engine) -> list:
+    async def collect():
+        return [output async for output in engine.encode("text", PoolingParams(task="embed"), "id")]
+
+    return asyncio.run(collect())
+
+
+def test_a_failed_row_is_an_error_and_a_vector_is_a_vector():
+    engine = Engine(torch.ones(4))
+    WatchedEngine(engine)
+    assert torch.equal(encode(engine)[0].outputs.data, torch.ones(4)) and accepted(engine.params)
+    engine.row = failed_row("request id failed twice")
+    with pytest.raises(GenerationError, match="request id failed twice"):
+        encode(engine)
+    assert engine.closed == 2
+
+
+def serve(meanwhile) -> Engine:
+    """A server's life, with `meanwhile` between start and stop."""
+    engine = Engine(torch.ones(4))
+    app = SimpleNamespace(state=SimpleNamespace(engine_client=engine))
+
+    async def application(scope, receive, send):
+        meanwhile(engine)
+
+    async def live():
+        await EngineWatch(application)({"type": "lifespan", "app": app}, None, None)
+        await asyncio.sleep(0)
+
+    asyncio.run(live())
+    return engine
+
+
+def die(engine: Engine) -> None:
+    engine.errored = True
+
+
+@pytest.mark.parametrize("meanwhile", [die, lambda engine: (die(engine), engine.shutdown())], ids=["", "then stopped"])
+def test_a_dead_engine_ends_the_server_with_status_1(meanwhile):
+    with pytest.raises(SystemExit) as ended:
+        serve(meanwhile)
+    assert ended.value.code == 1
+
+
+@pytest.mark.parametrize("meanwhile", [lambda engine: None, lambda engine: engine.shutdown(timeout=20)])
+def test_a_server_that_was_stopped_ends_as_it_did(meanwhile):
+    serve(meanwhile)
+
+
+def test_a_server_without_an_engine_is_left_alone():
+    calls = []
+
+    async def application(scope, receive, send):
+        calls.append(scope["type"])
+
+    app = SimpleNamespace(state=SimpleNamespace(engine_client=None))
+    for kind in ("lifespan", "http"):
+        asyncio.run(EngineWatch(application)({"type": kind, "app": app}, None, None))
+    assert calls == ["lifespan", "http"]
