@@ -2,14 +2,17 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""In the API server: errors for requests that failed on the device, and an exit status that tells of a dead engine."""
+"""In the API server: errors for requests that failed on the device, an exit status that tells of a dead engine, and a
+stop that lets accepted requests finish."""
 
 import asyncio
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+from starlette.responses import JSONResponse
 from vllm.entrypoints.openai.engine.protocol import GenerationError
 from vllm.logger import init_logger
 
@@ -22,25 +25,40 @@ if TYPE_CHECKING:
 logger = init_logger("vllm.tt_pooling.engine_watch")
 
 ENGINE_DIED = 1  # exit status
+STOPPING = {"error": {"message": "the server is stopping", "type": "ServiceUnavailable", "param": None, "code": 503}}
 
 
 class EngineWatch:
-    """ASGI middleware for vLLM's --middleware; at work only when the server starts and when it stops.
+    """ASGI middleware for vLLM's --middleware.
 
-    vLLM 0.25.1 itself ends with status 0 when its engine has died, so that a supervisor would not restart it.
+    vLLM 0.25.1 itself ends with status 0 when its engine has died, so that a supervisor would not restart it, and when
+    it is told to stop it fails what waits, because it closes the threads that make answers before the engine drains.
     """
 
     def __init__(self, app: "ASGIApp"):
         self.app = app
+        self._watched: WatchedEngine | None = None
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        if scope["type"] == "lifespan":
+            await self._live(scope, receive, send)
+        elif self._watched is None or scope["type"] != "http":
+            await self.app(scope, receive, send)
+        elif self._watched.stopping:
+            await JSONResponse(STOPPING, 503, {"Connection": "close", "Retry-After": "5"})(scope, receive, send)
+        else:
+            self._watched.answering += 1
+            try:
+                await self.app(scope, receive, send)
+            finally:
+                self._watched.answering -= 1
+
+    async def _live(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         # FastAPI puts itself into the scope; a server that only renders has no engine.
-        engine = getattr(scope["app"].state, "engine_client", None) if scope["type"] == "lifespan" else None
-        if engine is None:
-            return await self.app(scope, receive, send)
-        watched = WatchedEngine(engine)
+        engine = scope["app"].state.engine_client
+        self._watched = WatchedEngine(engine) if engine is not None else None
         await self.app(scope, receive, send)  # returns when the server has stopped
-        if watched.died():
+        if self._watched is not None and self._watched.died():
             logger.error("The engine died; the server ends with status %d. Its first failure is above", ENGINE_DIED)
             # Through the event loop, so that everything else is closed as vLLM does it.
             asyncio.get_running_loop().call_soon(sys.exit, ENGINE_DIED)
@@ -52,6 +70,7 @@ class WatchedEngine:
     def __init__(self, engine: "EngineClient"):
         self._engine, self._encode, self._shutdown = engine, engine.encode, engine.shutdown
         self._died: bool | None = None  # once it was told to stop
+        self.stopping, self.answering = False, 0  # HTTP requests
         engine.encode, engine.shutdown = self.encode, self.shutdown
 
     async def encode(self, prompt, pooling_params, *args, **kwargs) -> AsyncIterator:
@@ -64,11 +83,22 @@ class WatchedEngine:
                     raise GenerationError(message)
                 yield output
 
-    def shutdown(self, *args, **kwargs) -> None:
-        """As EngineClient.shutdown, after which every engine counts as errored."""
-        self._died = self.died()
-        self._shutdown(*args, **kwargs)
+    def shutdown(self, timeout: float | None = None) -> None:
+        """As EngineClient.shutdown, after which every engine counts as errored; first up to `timeout` seconds for what
+        is being answered, unless called by the event loop, which answers."""
+        self._died, self.stopping = self.died(), True
+        end = time.monotonic() + (timeout or 0)
+        while self.answering and not _in_event_loop() and not self._engine.errored and time.monotonic() < end:
+            time.sleep(0.02)
+        self._shutdown(timeout=timeout)
 
     def died(self) -> bool:
         """Whether the engine died by itself."""
         return self._engine.errored if self._died is None else self._died
+
+
+def _in_event_loop() -> bool:
+    try:
+        return asyncio.get_running_loop() is not None
+    except RuntimeError:
+        return False

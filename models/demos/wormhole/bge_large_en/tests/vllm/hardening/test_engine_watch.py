@@ -95,3 +95,45 @@ def test_a_server_without_an_engine_is_left_alone():
     for kind in ("lifespan", "http"):
         asyncio.run(EngineWatch(application)({"type": kind, "app": app}, None, None))
     assert calls == ["lifespan", "http"]
+
+
+def test_a_stop_waits_for_what_is_being_answered_and_refuses_the_rest():
+    engine, events = Engine(torch.ones(4)), []
+    app = SimpleNamespace(state=SimpleNamespace(engine_client=engine))
+
+    async def application(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await stopped.wait()
+        else:
+            await asyncio.sleep(0.5)
+            events.append("errored" if engine.errored else "answered")
+
+    async def send(message):
+        if message["type"] == "http.response.start":
+            events.append(message["status"])
+
+    stopped = asyncio.Event()
+
+    async def live():
+        watch = EngineWatch(application)
+        life = asyncio.create_task(watch({"type": "lifespan", "app": app}, None, None))
+        await asyncio.sleep(0)
+        accepted = asyncio.create_task(watch({"type": "http"}, None, send))
+        await asyncio.sleep(0.1)
+        stop = asyncio.get_running_loop().run_in_executor(None, lambda: engine.shutdown(timeout=60))
+        await asyncio.sleep(0.1)
+        await watch({"type": "http"}, None, send)
+        await asyncio.gather(accepted, stop)
+        stopped.set()
+        await life
+
+    asyncio.run(live())
+    assert events == [503, "answered"] and engine.errored
+
+
+def test_a_stop_waits_no_longer_than_it_may():
+    engine = Engine(torch.ones(4))
+    watched = WatchedEngine(engine)
+    watched.answering = 1
+    engine.shutdown(timeout=0.1)
+    assert engine.errored and not watched.died()

