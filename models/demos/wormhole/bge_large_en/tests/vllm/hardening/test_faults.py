@@ -190,16 +190,17 @@ def test_faults_of_requests_and_of_the_device(bge_small, vllm_environment, tmp_p
     ],
 )
 def test_a_device_that_fails_for_good(bge_small, vllm_environment, tmp_path, fault, said):
-    """After forty good steps, as after an hour."""
+    """After some good steps, as after an hour."""
     with faulty(bge_small, vllm_environment, tmp_path) as server:
-        server.fault(fault, after=40)
+        server.fault(fault, after=12)
         with ThreadPoolExecutor(4) as pool:
-            answers = list(pool.map(lambda i: try_to_ask(server, f"text {i}"), range(80)))
+            answers = list(pool.map(lambda i: try_to_ask(server, f"text {i}"), range(48)))
         served = [answer for status, answer in answers if status == 200]
-        assert len(served) >= 20
+        assert len(served) >= 12
         for answer in served:
             assert torch.isfinite(torch.tensor(answer["data"][0]["embedding"])).all()
-        assert {status for status, _ in answers} == {200, 500, None}  # None: after the end
+        statuses = {status for status, _ in answers}
+        assert 500 in statuses and statuses <= {200, 500, None}, statuses  # None: after the end
         assert_dead(server, *([said] if fault != "hang in C" else ["in submit"]))
 
 
