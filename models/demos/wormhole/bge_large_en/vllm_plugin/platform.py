@@ -141,7 +141,8 @@ class TTPoolingPlatform(Platform):
     def validate_request(cls, processed_inputs: "EngineInput", params: "SamplingParams | PoolingParams") -> None:
         """Raise VLLMValidationError (a ValueError; HTTP 400) for a request that would make the worker raise.
 
-        An exception in the worker ends the engine and every request in it, and vLLM 0.25.1 itself refuses only ids
+        That would have a whole step run again, text by text, and end the engine of a front end without our middleware
+        (see StepGuard), and it is the client's fault: 400, not 500. vLLM 0.25.1 itself refuses only ids
         above both the tokenizer's and the model's range, and no negative ones.
         """
         # Not a bare ValueError: for that the server answers 400 too, but with a traceback in the log and by closing a
