@@ -14,6 +14,7 @@ PLUGIN = "models.demos.wormhole.bge_large_en.vllm_plugin"
 MIDDLEWARE = (
     f"{PLUGIN}.openai_errors.OpenAIErrors",
     f"{PLUGIN}.request_limits.RequestLimits",
+    f"{PLUGIN}.admission.Admission",
     f"{PLUGIN}.engine_watch.EngineWatch",
     f"{PLUGIN}.api_guard.ApiKeyGuard",
 )

@@ -30,6 +30,9 @@ class PoolingOptions:
     step_timeout_s: seconds without an answer to a device step after which the engine ends; 0 is never. None for
         CARD_STEP_S on a card after a warm-up, and never else, where a step may compile or runs on the host.
     open_timeout_s: seconds to open the mesh, which waits while another process has it; 0 is no limit.
+    max_waiting_requests: requests that one API server takes in before it answers 429, long ones counted as several;
+    None for what admission.default_slots makes of --max-num-seqs.
+    body_timeout_s: seconds until a request whose body has not arrived is given up.
     """
 
     trace_mode: str | bool = "all"
@@ -46,6 +49,8 @@ class PoolingOptions:
     max_ids_per_input: int = 8192
     step_timeout_s: float | None = None
     open_timeout_s: float = 300
+    max_waiting_requests: int | None = None
+    body_timeout_s: int = 60
 
     @classmethod
     def from_config(cls, additional_config: Mapping | None) -> "PoolingOptions":
@@ -84,6 +89,9 @@ class PoolingOptions:
         if self.step_timeout_s is not None:
             self._require_seconds("step_timeout_s")
         self._require_seconds("open_timeout_s")
+        if self.max_waiting_requests is not None:
+            self._require_int("max_waiting_requests", minimum=1)
+        self._require_int("body_timeout_s", minimum=1)
 
     def step_limit(self, on_card: bool) -> float:
         """Seconds that a device step may take, 0 for any number. on_card: neither emulated nor simulated."""

@@ -28,6 +28,8 @@ def test_defaults(additional_config):
         max_ids_per_input=8192,
         step_timeout_s=None,
         open_timeout_s=300,
+        max_waiting_requests=None,
+        body_timeout_s=60,
     )
 
 
@@ -45,6 +47,8 @@ def test_every_option_is_read():
         "max_ids_per_input": 512,
         "step_timeout_s": 7.5,
         "open_timeout_s": 0,
+        "max_waiting_requests": 3,
+        "body_timeout_s": 5,
     }
     options = PoolingOptions.from_config({"tt": given})
     assert {key: getattr(options, key) for key in given} == given
@@ -73,6 +77,9 @@ def test_every_option_is_read():
         ("step_timeout_s", float("inf"), "a number of seconds"),
         ("open_timeout_s", None, "a number of seconds"),
         ("open_timeout_s", True, "a number of seconds"),
+        ("max_waiting_requests", 0, "at least 1"),
+        ("max_waiting_requests", "512", "an integer"),
+        ("body_timeout_s", 0, "at least 1"),
         ("optimizations", "fast", "'performance' or 'accuracy'"),
         ("optimizations", ["accuracy"], "'performance' or 'accuracy'"),
         ("enable_model_warmup", 1, "true or false"),
