@@ -32,7 +32,9 @@ any_buckets = st.one_of(
 def plans(draw) -> tuple[list[int], Buckets]:
     """Buckets, and up to 150 lengths that they take."""
     buckets = draw(any_buckets)
-    return draw(st.lists(st.integers(1, buckets.sequences[-1]), max_size=150)), buckets
+    longest = buckets.sequences[-1]
+    many = st.lists(st.integers(1, 4), min_size=60, max_size=150)  # more than pooling takes of a dense row
+    return draw(st.one_of(many, st.lists(st.integers(1, longest), max_size=150))), buckets
 
 
 def shapes(steps: list[Step], lengths: list[int]) -> list:

@@ -23,6 +23,8 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.admission import (  # noqa: 
     slots_of,
 )
 
+LIMIT_S = 60  # a bound on waiting, not on speed
+
 
 def config(max_num_seqs: int = 64, engines: int = 1, servers: int = 1, **options) -> SimpleNamespace:
     return SimpleNamespace(
@@ -98,7 +100,7 @@ def test_past_the_bound_429_and_the_admitted_finish():
         assert [answer[0] for answer in await asyncio.gather(*admitted)] == [200] * 7
         assert gate.admission.taken == 0 and (await gate.ask())[0] == 200
 
-    asyncio.run(scenario())
+    asyncio.run(asyncio.wait_for(scenario(), LIMIT_S))
 
 
 def test_slots_come_back_after_errors_cancelling_and_clients_that_leave():
@@ -118,7 +120,7 @@ def test_slots_come_back_after_errors_cancelling_and_clients_that_leave():
                 await gate.ask()
             assert gate.admission.taken == 0
 
-    asyncio.run(scenario())
+    asyncio.run(asyncio.wait_for(scenario(), LIMIT_S))
 
 
 def test_a_body_that_stalls_gets_408_and_one_that_is_complete_may_take_longer():
@@ -132,7 +134,7 @@ def test_a_body_that_stalls_gets_408_and_one_that_is_complete_may_take_longer():
         gate.finish.set()
         assert (await complete)[0] == 200
 
-    asyncio.run(scenario())
+    asyncio.run(asyncio.wait_for(scenario(), LIMIT_S))
 
 
 def test_long_bodies_count_as_several_whether_or_not_they_tell():
@@ -148,7 +150,7 @@ def test_long_bodies_count_as_several_whether_or_not_they_tell():
         assert gate.admission.taken == 0
         assert (await gate.ask(length=10**12))[0] == 200  # how long a body may be is another's to say
 
-    asyncio.run(scenario())
+    asyncio.run(asyncio.wait_for(scenario(), LIMIT_S))
     assert [slots_of(n, 100) for n in (0, SLOT_BYTES - 1, SLOT_BYTES, 10**9)] == [1, 1, 2, 25]
     assert slots_of(10**9, 1) == 1
 
@@ -181,4 +183,4 @@ def test_a_refusal_reads_and_waits_for_nothing():
         assert gate.runs == 1
         note(f"a refusal in the middleware takes {statistics.median(times) * 1e6:.0f} us (median of {len(times)})")
 
-    asyncio.run(scenario())
+    asyncio.run(asyncio.wait_for(scenario(), LIMIT_S))
