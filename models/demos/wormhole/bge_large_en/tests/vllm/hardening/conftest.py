@@ -17,6 +17,7 @@ def loaded_server(minilm, vllm_environment, tmp_path_factory) -> Iterator[Server
 
     folder = tmp_path_factory.mktemp("loaded")
     with serving(flags(folder / SOAKED), vllm_environment, folder / "server.log") as running:
+        running.model = folder / SOAKED
         yield running
 
 

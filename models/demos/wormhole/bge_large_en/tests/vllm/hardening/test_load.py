@@ -2,7 +2,10 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""Load, overload and clients that leave, on a real server; ten minutes of it: soak.py."""
+"""Load, overload and clients that leave, on a real server.
+
+Ten minutes of it: soak.py, or with what else is long here scripts/test.sh -m slow -s -k hardening.
+"""
 
 import asyncio
 import http.client
@@ -97,10 +100,11 @@ def test_a_body_that_stalls_is_given_up(loaded_server):
     with_clients(loaded_server, scenario)
 
 
-def test_load_is_exact_and_memory_flat(loaded_server):
+@pytest.mark.parametrize("seconds", [45, pytest.param(600, marks=pytest.mark.slow)])
+def test_load_is_exact_and_memory_flat(loaded_server, seconds):
     """64 clients, batches and orders at random: every vector has the bits of its text alone."""
     start = time.monotonic()
-    result = asyncio.run(soak(loaded_server, seconds=45))
+    result = asyncio.run(soak(loaded_server, seconds))
     for line in result.lines():
         note(line)
     note(f"soak: {CLIENTS} clients and bursts of {BURST}, {time.monotonic() - start:.0f} s with what is computed alone")
