@@ -5,10 +5,12 @@
 """Eight sentences at 384 tokens through the encoder, compared one by one with fp32.
 
     pytest -s models/demos/wormhole/bge_large_en/demo/demo.py
+    MESH_DEVICE=N300 pytest -s models/demos/wormhole/bge_large_en/demo/demo.py::test_bge_demo_inference_dp
 
 With the real BGE-large checkpoint where it can be had, else with its exact config and seeded weights, as it says.
 """
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from transformers import AutoTokenizer, BertConfig
 from models.demos.wormhole.bge_large_en.demo.checkpoints import BGE_LARGE, find_checkpoint, registry_minilm
 from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbedding
 from models.demos.wormhole.bge_large_en.demo.seeded_checkpoint import write_seeded_checkpoint
+from models.demos.wormhole.bge_large_en.demo.similarity_plot import similarity_matrix
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
 from models.demos.wormhole.bge_large_en.tt.checkpoint import locate
 
@@ -60,39 +63,69 @@ def check(vectors: torch.Tensor, checkpoint: Path, batch) -> None:
     """Print the similarities and compare each row with the reference."""
     reference = ReferenceEncoder.from_pretrained(checkpoint)
     expected = reference.forward(batch["input_ids"], batch["attention_mask"])
-    similar = vectors @ vectors.T
-    logger.info("cosine similarities\n" + "\n".join("  ".join(f"{x:5.2f}" for x in row) for row in similar.tolist()))
-    for sentence, cosine in zip(SENTENCES, (vectors * expected).sum(-1).tolist(), strict=True):
+    labels = SENTENCES[: len(vectors)]
+    logger.info(f"cosine similarities\n{similarity_matrix(labels, vectors[: len(labels)] @ vectors[: len(labels)].T)}")
+    for sentence, cosine in zip(itertools.cycle(SENTENCES), (vectors * expected).sum(-1).tolist()):
         logger.info(f"cosine to fp32 {cosine:.5f}  {sentence}")
         assert cosine >= MIN_COSINE, f"{sentence!r} has a cosine of {cosine:.5f} to fp32; the limit is {MIN_COSINE}"
     assert torch.allclose(vectors.norm(dim=-1), torch.ones(len(vectors)), atol=1e-5)
 
 
-@pytest.mark.parametrize("device_params", DEVICE_PARAMS, indirect=True)
-@pytest.mark.parametrize("sequence_length", [384])
-def test_bge_demo_inference(device, checkpoint, sequence_length):
-    """The class used directly."""
+def run_bge_demo_inference(device, checkpoint, sequence_length) -> None:
+    """The class used directly; every chip of a mesh gets the sentences."""
     model = BGEForEmbedding(device=device, model_name=str(checkpoint), max_seq_len=sequence_length)
-    batch = tokenize(checkpoint, SENTENCES, sequence_length)
+    batch = tokenize(checkpoint, SENTENCES * device.get_num_devices(), sequence_length)
     vectors = model.forward(batch["input_ids"], attention_mask=batch["attention_mask"])
     model.close()
     check(vectors, checkpoint, batch)
 
 
-@pytest.mark.parametrize("device_params", DEVICE_PARAMS, indirect=True)
-@pytest.mark.parametrize("sequence_length", [384])
-def test_bge_vllm_demo(device, checkpoint, sequence_length):
-    """The interface that vLLM's TT loaders call, all tokens of the 384 computed."""
-    config = BertConfig.from_pretrained(checkpoint)
+def run_bge_vllm_demo(device, checkpoint, sequence_length) -> None:
+    """The interface that vLLM's TT loaders call, all tokens of each row computed."""
+    config, chips = BertConfig.from_pretrained(checkpoint), device.get_num_devices()
     model = BGEForEmbedding.initialize_vllm_model(
         hf_config=config,
         mesh_device=device,
-        max_batch_size=len(SENTENCES),
+        max_batch_size=len(SENTENCES) * chips,
         max_seq_len=sequence_length,
         model_location_generator=lambda name: checkpoint,
+        tt_data_parallel=chips,
     )
     assert (model.get_embedding_dim(), model.get_max_seq_len()) == (config.hidden_size, sequence_length)
-    batch = tokenize(checkpoint, [" ".join([sentence] * 40) for sentence in SENTENCES], sequence_length)
+    long = [" ".join([sentence] * 40) for sentence in SENTENCES]
+    batch = tokenize(checkpoint, long * chips, sequence_length)
     vectors = model.forward(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"].float())
     model.close()
     check(vectors, checkpoint, batch)
+
+
+@pytest.mark.parametrize("device_params", DEVICE_PARAMS, indirect=True)
+@pytest.mark.parametrize("sequence_length", [384])
+def test_bge_demo_inference(device, checkpoint, sequence_length):
+    run_bge_demo_inference(device, checkpoint, sequence_length)
+
+
+@pytest.mark.parametrize("device_params", DEVICE_PARAMS, indirect=True)
+@pytest.mark.parametrize("sequence_length", [384])
+def test_bge_demo_inference_dp(mesh_device, checkpoint, sequence_length):
+    several_chips(mesh_device)
+    run_bge_demo_inference(mesh_device, checkpoint, sequence_length)
+
+
+@pytest.mark.parametrize("device_params", DEVICE_PARAMS, indirect=True)
+@pytest.mark.parametrize("sequence_length", [384])
+def test_bge_vllm_demo(device, checkpoint, sequence_length):
+    run_bge_vllm_demo(device, checkpoint, sequence_length)
+
+
+@pytest.mark.parametrize("device_params", DEVICE_PARAMS, indirect=True)
+@pytest.mark.parametrize("sequence_length", [384])
+def test_bge_vllm_demo_dp(mesh_device, checkpoint, sequence_length):
+    several_chips(mesh_device)
+    run_bge_vllm_demo(mesh_device, checkpoint, sequence_length)
+
+
+def several_chips(mesh_device) -> None:
+    """Skip on one chip, where the other variant does the same."""
+    if mesh_device.get_num_devices() == 1:
+        pytest.skip("there is one chip; MESH_DEVICE=N300 or T3K asks for several")
