@@ -1,0 +1,35 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""The …_dp demos as users start them, on an emulated board of two chips; with a small checkpoint under BGE-large's name.
+
+In a process of their own, because ttnn takes its board once per process.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from models.demos.wormhole.bge_large_en.demo import demo
+from models.demos.wormhole.bge_large_en.tests.tiny_hub import tiny_hub
+from models.emulated_wormhole import detect
+
+pytestmark = pytest.mark.skipif(not detect().emulated, reason="a card or a simulator is there")
+
+FOLDER = Path(demo.__file__).parent
+DEMOS = [
+    "demo.py::test_bge_demo_inference_dp",
+    "interactive_demo.py::test_interactive_demo_inference_dp",
+]
+
+
+def test_on_two_chips(tmp_path):
+    command = [sys.executable, "-m", "pytest", "-q", "-rA", *(f"{FOLDER / test}" for test in DEMOS)]
+    environment = {**tiny_hub(tmp_path), "MESH_DEVICE": "N300"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, cwd=Path.cwd())
+    assert done.returncode == 0, done.stdout[-6000:]
+    assert f"{len(DEMOS)} passed" in done.stdout and "ran on: emulated Wormhole n300" in done.stdout
+    assert "\n1  Artificial intelligence is changing" in done.stdout  # the matrix of similarities
