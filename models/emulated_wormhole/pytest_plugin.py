@@ -19,6 +19,12 @@ from models.emulated_wormhole.target import Target
 _target = pytest.StashKey[Target]()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests() -> None:
+    # Before the conftests, when loaded with -p: tt-metal's own asks ttnn for the architecture as it adds its options.
+    activate()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     # Before any test module is collected, because those import ttnn.
     config.stash[_target] = activate()
@@ -30,13 +36,6 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
     terminalreporter.write_line(f"ran on: {config.stash[_target].describe()}")
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    try:
-        parser.addoption("--device-id", type=int, default=0, help="device that the `device` fixture opens")
-    except ValueError:
-        pass  # tt-metal's conftest has it
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +55,7 @@ def device(request, device_params):
     """An open single device, closed afterwards."""
     import ttnn
 
-    device = ttnn.open_device(device_id=request.config.getoption("device_id"), **device_params)
+    device = ttnn.open_device(device_id=request.config.getoption("device_id", 0), **device_params)
     yield device
     ttnn.close_device(device)
 
