@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""Writes this repository's HEAD as a patch series for a tt-metal checkout, which it only reads.
+
+    python scripts/export_patches.py --tt-metal PATH --out DIR
+
+A file of ours that the checkout has too is replaced, and the cover letter names it. A file that no group takes and no
+pattern leaves out is an error.
+"""
+
+import argparse
+import os
+import subprocess
+import tempfile
+from fnmatch import fnmatch
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+MODEL = "models/demos/wormhole/bge_large_en"
+STANDALONE = ("scripts/*", "tests/*", ".ci/*", ".gitignore", "README.md", "conftest.py", "pyproject.toml", "setup.py")
+GROUPS = (  # a file goes into the first that matches
+    ("Add an emulated Wormhole for tests without a card", ("models/emulated_wormhole/*",)),
+    ("Add the BGE-large encoder and its reference", (f"{MODEL}/tt/*", f"{MODEL}/reference/*")),
+    ("Add the runner of the BGE-large encoder", (f"{MODEL}/runner/*",)),
+    ("Add the vLLM side and demos of BGE-large", (f"{MODEL}/demo/*", f"{MODEL}/vllm_plugin/*")),
+    ("Add tests of BGE-large", (f"{MODEL}/tests/*",)),
+    ("Document BGE-large", (f"{MODEL}/*.md", "tech_reports/*")),
+)
+
+
+def git(folder: Path, *arguments: str, env: dict | None = None, text: str | None = None) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, env={**os.environ, **(env or {})})
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command[3:5])} failed in {folder}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def grouped(entries: list[str]) -> list[list[str]]:
+    """Lines of `git ls-tree -r`, by group. SystemExit naming a path that has no place."""
+    groups: list[list[str]] = [[] for _ in GROUPS]
+    for entry in entries:
+        path = entry.split("\t")[1]
+        home = [i for i, (_, patterns) in enumerate(GROUPS) if any(fnmatch(path, p) for p in patterns)]
+        if home:
+            groups[home[0]].append(entry)
+        elif not any(fnmatch(path, p) for p in STANDALONE):
+            raise SystemExit(f"{path} belongs to no commit of the series; add it to a group or to STANDALONE")
+    return groups
+
+
+def export(checkout: Path, out: Path, name: str, email: str) -> list[str]:
+    """Write the series; returns the paths it replaces. Objects and index are temporary, so the checkout stays as is."""
+    ours = git(ROOT, "ls-tree", "-r", "HEAD").splitlines()
+    there = set(git(checkout, "ls-tree", "-r", "--name-only", "HEAD").splitlines())
+    base = git(checkout, "rev-parse", "HEAD").strip()
+    date = git(ROOT, "log", "-1", "--format=%cI").strip()
+    stores = [git(tree, "rev-parse", "--git-path", "objects").strip() for tree in (checkout, ROOT)]
+    stores = [str((tree / store).resolve()) for tree, store in zip((checkout, ROOT), stores)]
+    with tempfile.TemporaryDirectory() as scratch:
+        env = {"GIT_INDEX_FILE": f"{scratch}/index", "GIT_OBJECT_DIRECTORY": f"{scratch}/objects"}
+        env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = os.pathsep.join(stores)
+        for role in ("AUTHOR", "COMMITTER"):
+            env |= {f"GIT_{role}_NAME": name, f"GIT_{role}_EMAIL": email, f"GIT_{role}_DATE": date}
+        Path(env["GIT_OBJECT_DIRECTORY"]).mkdir()
+        git(checkout, "read-tree", "HEAD", env=env)
+        head = base
+        for (subject, _), entries in zip(GROUPS, grouped(ours)):
+            if entries:
+                git(checkout, "update-index", "--index-info", env=env, text="\n".join(entries) + "\n")
+                tree = git(checkout, "write-tree", env=env).strip()
+                head = git(checkout, "commit-tree", tree, "-p", head, "-m", subject, env=env).strip()
+        out.mkdir(parents=True, exist_ok=True)
+        options = ("--no-signature", "--zero-commit", "--binary", "-N", "-o", str(out.resolve()))
+        git(checkout, "format-patch", *options, f"{base}..{head}", env=env)
+    replaced = sorted(path for group in grouped(ours) for e in group if (path := e.split("\t")[1]) in there)
+    listed = "".join(f"  {path}\n" for path in replaced) or "  none\n"
+    cover = (
+        f"From: {name} <{email}>\nDate: {date}\nSubject: [PATCH 0/{len(list(out.glob('*.patch')))}] BERT embeddings\n"
+    )
+    (out / "0000-cover-letter.patch").write_text(f"{cover}\nFiles of the checkout that are replaced:\n{listed}")
+    return replaced
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--tt-metal", type=Path, required=True, help="a tt-metal checkout; its HEAD is the base")
+    parser.add_argument("--out", type=Path, required=True, help="a folder without patches in it")
+    parser.add_argument("--author", default=None, help="'Name <address>'; git's configuration without it")
+    options = parser.parse_args()
+    if options.out.is_dir() and any(options.out.glob("*.patch")):
+        parser.error(f"{options.out} has patches in it")
+    if options.author:
+        name, _, email = options.author.rstrip(">").partition(" <")
+    else:
+        name, email = (git(ROOT, "config", key).strip() for key in ("user.name", "user.email"))
+    for path in export(options.tt_metal, options.out, name, email):
+        print(f"replaces {path}")
+    print(f"{len(list(options.out.glob('*.patch'))) - 1} patches and a cover letter in {options.out}")
+
+
+if __name__ == "__main__":
+    main()
