@@ -69,8 +69,9 @@ def load_tasks(names: Sequence[str], offline: bool = False, limit: int | None = 
     if not tasks:
         tasks = mteb_tasks.local_tasks(names)
         logger.warning(f"OFFLINE, {why}: {', '.join(names)} replaced by {', '.join(map(mteb_tasks.described, tasks))}")
-    for task in tasks if limit is not None else ():
-        mteb_tasks.limit_task(task, limit)
+    if limit is not None:
+        for task in tasks:
+            mteb_tasks.limit_task(task, limit)
     return tasks
 
 
@@ -111,7 +112,7 @@ def evaluate(
             found[profile] = scores_of(encoder.encode)
     reference = ReferenceEncoder.from_pretrained(folder)
     exact = scores_of(lambda texts: reference.encode(texts, max_length=encoder.max_seq_len))
-    known = published.MTEB_SCORES.get(published.published_name(name), {}) if whole else {}
+    known = published.MTEB_SCORES.get(published.published_name(name) or "", {}) if whole else {}
     scores = [
         Score(
             task=task.metadata.name,

@@ -68,6 +68,8 @@ class StsbFromPackage(AbsTaskSTS):
         main_score="cosine_spearman",
     )
 
+    data_loaded: bool
+
     def load_data(self, num_proc: int | None = None, **_) -> None:
         if not self.data_loaded:
             first, second, scores = zip(*stsb_test())
@@ -95,6 +97,8 @@ class StsbRetrieval(AbsTaskRetrieval):
         sample_creation="created",
     )
 
+    data_loaded: bool
+
     def load_data(self, num_proc: int | None = None, **_) -> None:
         if not self.data_loaded:
             self.dataset = {"default": {_SPLIT: derived_retrieval(stsb_test())}}
@@ -106,7 +110,7 @@ def derived_retrieval(pairs: Sequence[tuple[str, str, float]]) -> dict:
     documents = {text: f"d{i}" for i, text in enumerate(dict.fromkeys(pair[1] for pair in pairs))}
     wanted = [pair for pair in pairs if pair[2] >= LEAST_RELEVANT]
     queries = {text: f"q{i}" for i, text in enumerate(dict.fromkeys(pair[0] for pair in wanted))}
-    relevant = defaultdict(dict)
+    relevant: dict[str, dict[str, int]] = defaultdict(dict)
     for first, second, score in wanted:
         relevant[queries[first]][documents[second]] = int(score) - LEAST_RELEVANT + 1
     return {

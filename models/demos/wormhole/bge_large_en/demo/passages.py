@@ -67,7 +67,9 @@ def _paragraphs(file: Path) -> Iterable[str]:
 
 def _markdown(text: str) -> Iterator[str]:
     """Paragraphs, lists and fenced blocks as they are, each behind the headings that stand directly above it."""
-    headings, block, fenced = [], [], False
+    headings: list[str] = []
+    block: list[str] = []
+    fenced = False
     for line in [*text.split("\n"), ""]:
         fenced ^= line.lstrip().startswith("```")
         heading = not fenced and _HEADING.match(line)
@@ -85,7 +87,8 @@ def _markdown(text: str) -> Iterator[str]:
 
 def _pieces(text: str, tokenizer, room: int) -> Iterator[str]:
     """`text` in pieces of at most `room` word pieces. BERT's tokens never cross white space, so their counts add up."""
-    kept, used = [], 0
+    kept: list[str] = []
+    used = 0
     for sentence in _SENTENCE_END.split(text):
         for part in _cut(sentence, tokenizer, room):
             tokens = len(tokenizer.tokenize(part))

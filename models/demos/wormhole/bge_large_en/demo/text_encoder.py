@@ -73,7 +73,7 @@ def query_instruction(folder: str | Path, name: str = "") -> str:
     The prompt called "query" of config_sentence_transformers.json, else what the card of the model `name` says.
     """
     prompt = _read(folder, "config_sentence_transformers.json").get("prompts", {}).get("query")
-    return prompt or published.QUERY_INSTRUCTIONS.get(published.published_name(name), "")
+    return prompt or published.QUERY_INSTRUCTIONS.get(published.published_name(name) or "", "")
 
 
 def _read(folder: str | Path, file: str) -> dict:

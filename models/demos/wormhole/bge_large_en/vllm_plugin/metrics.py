@@ -143,6 +143,7 @@ class DeviceMetrics:
     def _open(self, kind: str) -> bool:
         """Open a file with room for all that will be in it; without, counting ends: a write to a mapped file of a full
         disk would kill the process."""
+        assert self._folder is not None  # asked before
         path = self._folder / f"{kind}_{self._owner}.db"
         try:
             with path.open("wb") as file:

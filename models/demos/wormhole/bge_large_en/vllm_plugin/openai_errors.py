@@ -68,7 +68,8 @@ class _Answer:
     """Passes an answer on, an error only when it is whole and has its shape."""
 
     def __init__(self, send: "Send"):
-        self._send, self._error, self._body = send, None, b""
+        self._send, self._body = send, b""
+        self._error: Message | None = None
         self.started = False
 
     async def send(self, message: "Message") -> None:

@@ -33,23 +33,23 @@ class RequestLimits:
 
     def __init__(self, app: "ASGIApp"):
         self.app = app
-        self._options: PoolingOptions | None = None
-        self._limits: Limits | None = None
+        self._known: tuple[PoolingOptions, Limits] | None = None
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         if scope["type"] != "http" or scope["method"] not in WITH_BODY:
             await self.app(scope, receive, send)
             return
-        if self._limits is None:  # vLLM gives its middleware no arguments; once it serves, the app's state is complete
-            self._options, self._limits = _options_and_limits(scope["app"].state)
+        if self._known is None:  # vLLM gives its middleware no arguments; once it serves, the app's state is complete
+            self._known = _options_and_limits(scope["app"].state)
+        options, limits = self._known
         headers = Headers(scope=scope)
         try:
-            body = await _read(headers, receive, self._options.max_body_bytes)
+            body = await _read(headers, receive, options.max_body_bytes)
             if body is None:  # the client is gone
                 return
             if body and _is_json(headers):
                 found = parsed(body)
-                check(found, self._limits)
+                check(found, limits)
                 if holds_ids(found):
                     body = body[: body.rindex(b"}")] + NO_CHAT
                     scope = {**scope, "headers": _with_length(scope["headers"], len(body))}

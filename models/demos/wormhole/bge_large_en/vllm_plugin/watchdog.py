@@ -36,7 +36,8 @@ class Watchdog:
         self._works = end is not None or multiprocessing.parent_process() is not None
         self._thread: threading.Thread | None = None
         self._deadline: float | None = None  # of time.monotonic
-        self._seconds, self._what = 0.0, str
+        self._seconds = 0.0
+        self._what: Callable[[], str] = str
         self._stopped = threading.Event()
 
     @contextmanager

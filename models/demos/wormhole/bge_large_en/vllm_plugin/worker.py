@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager
 from functools import cached_property
 from multiprocessing.util import Finalize
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from vllm.logger import init_logger
@@ -46,8 +46,8 @@ def use_one_host_thread() -> None:
 class TTPoolingWorker(WorkerBase):
     """Serves the "embed" task with `BGEForEmbedding`, data parallel over the chips of one mesh."""
 
-    mesh_device = None
-    model = None
+    mesh_device: Any = None  # ttnn's, imported only once the target is chosen
+    model: Any = None  # BGEForEmbedding
     metrics = DeviceMetrics(None, "", 0)  # until init_device
     _at_exit: Finalize | None = None  # shuts down when the process ends
     _step_limit_s = 0.0  # seconds that a device step may take, 0 for any number
@@ -77,7 +77,7 @@ class TTPoolingWorker(WorkerBase):
         from models.emulated_wormhole.boards import board
 
         options, target = self.options, detect()
-        cards = len(board(target.board).local) if target.emulated else None
+        cards = len(board(target.board).local) if target.board else None
         assigned = getattr(self.parallel_config, "assigned_physical_gpu_ids", None)  # the fork assigns none
         devices.bind_cards(assigned, cards)
         activate()  # must come before the first `import ttnn` of the process
