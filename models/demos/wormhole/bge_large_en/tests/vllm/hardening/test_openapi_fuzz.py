@@ -42,7 +42,6 @@ def test_no_request_of_the_openapi_document_makes_a_5xx(loaded_server, seconds):
     cases = st.one_of(*(operation.as_strategy(generation_mode=mode) for operation in operations for mode in modes))
     failed: list[str] = []
 
-    @given(cases)
     def ask(case):
         answer = case.call(base_url=loaded_server.url, timeout=60)
         count(f"fuzzed requests answered with {answer.status_code // 100}xx")
@@ -57,15 +56,15 @@ def test_no_request_of_the_openapi_document_makes_a_5xx(loaded_server, seconds):
             return list(clients.alone.values())
 
     before = asyncio.run(exact())
+    limits = settings(
+        max_examples=REQUESTS,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
     until, rounds = time.monotonic() + seconds, itertools.count()
     while time.monotonic() < until:
-        limits = settings(
-            max_examples=REQUESTS,
-            database=None,
-            deadline=None,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )
-        seed(next(rounds))(limits(ask))()
+        limits(seed(next(rounds))(given(cases)(lambda case: ask(case))))()
     assert loaded_server.healthy() and asyncio.run(exact()) == before
     assert not failed, "\n".join(failed[:10])
