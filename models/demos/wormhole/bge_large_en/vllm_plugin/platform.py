@@ -6,6 +6,7 @@
 
 import os
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -30,6 +31,7 @@ logger = init_logger("vllm.tt_pooling.platform")
 
 PLUGIN = "models.demos.wormhole.bge_large_en.vllm_plugin"
 WORKER_CLASS = f"{PLUGIN}.worker.TTPoolingWorker"
+TOKENIZER_FILES = ("tokenizer.json", "vocab.txt")
 FILLING_SCHEDULER = f"{PLUGIN}.batch_fill.BatchFillScheduler"
 
 
@@ -121,6 +123,7 @@ class TTPoolingPlatform(Platform):
         _refuse_model(model_config)
         _refuse_features(vllm_config)
         _refuse_another_pooling(model_config)
+        _refuse_without_tokenizer(model_config)
         _schedule_whole_requests(vllm_config)
         if options.batch_fill_wait_us:
             _fill_batches(vllm_config, options)
@@ -202,6 +205,15 @@ def _refuse_another_pooling(model_config: "ModelConfig") -> None:
         raise ValueError(
             f"pooler_config has seq_pooling_type {asked!r}; model {model_config.model!r} allows {found!r} only"
         )
+
+
+def _refuse_without_tokenizer(model_config: "ModelConfig") -> None:
+    """Of a folder without a vocabulary transformers 5 makes a tokenizer of five tokens: every word becomes [UNK]."""
+    folder = Path(str(getattr(model_config, "tokenizer", None) or model_config.model))
+    if getattr(model_config, "skip_tokenizer_init", False) or not folder.is_dir():
+        return
+    if not any((folder / file).is_file() for file in TOKENIZER_FILES):
+        raise ValueError(f"tokenizer {str(folder)!r} holds neither {' nor '.join(TOKENIZER_FILES)}; one is needed")
 
 
 def _schedule_whole_requests(vllm_config: "VllmConfig") -> None:
