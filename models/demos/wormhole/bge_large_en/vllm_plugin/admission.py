@@ -53,12 +53,14 @@ class Admission:
         self.refused = _refused()
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
-        if not _computes(scope):
+        # vLLM gives its middleware no arguments, but FastAPI puts itself into the scope. A server that only renders
+        # prompts has no engine, and nothing waits in it.
+        config = getattr(scope["app"].state, "vllm_config", None) if _computes(scope) else None
+        if config is None:
             await self.app(scope, receive, send)
             return
         if not self.limit:
-            # vLLM gives its middleware no arguments, but FastAPI puts itself into the scope.
-            self.limit, self.body_timeout_s = limits(scope["app"].state.vllm_config)
+            self.limit, self.body_timeout_s = limits(config)
         slots = slots_of(_content_length(scope), self.limit)
         if self.taken + slots > self.limit:
             self.refused["overload"].inc()

@@ -83,6 +83,13 @@ def test_every_block_that_needs_a_server_or_a_device_is_tested():
             assert re.match(r"(runs|starts): ", block.tag), block
 
 
+def test_the_unit_starts_the_same_server():
+    (unit,), (command, *_) = tagged("starts: server, as a unit of systemd"), tagged("starts: server")
+    started = re.search("ExecStart=(.+)", unit.code)[1].split()
+    wanted = command.code.replace("--tensor-parallel-size 1 ", "").split()
+    assert started[1:] == wanted[1:], "but for the Python it is the guide's command"
+
+
 CHECKS = {  # on the answer, beside that it is one
     "/v1/embeddings": lambda answer: len(answer["data"]) in (1, 2) and answer["usage"]["prompt_tokens"] >= 5,
     "/score": lambda answer: answer["data"][0]["score"] > answer["data"][1]["score"],
