@@ -5,18 +5,21 @@
 
 """Writes this repository's HEAD as a patch series for a tt-metal checkout, which it only reads.
 
-    python scripts/export_patches.py --tt-metal PATH --out DIR
+    python scripts/export_patches.py --tt-metal PATH --out DIR [--check --python PYTHON]
 
 A file of ours that the checkout has too is replaced, and the cover letter names it. A file that no group takes and no
-pattern leaves out is an error.
+pattern leaves out is an error. --check applies the series in a worktree of the checkout, which it removes at the end.
 """
 
 import argparse
 import os
-import subprocess
+import sys
 import tempfile
 from fnmatch import fnmatch
 from pathlib import Path
+
+import check_patches
+from git_command import git
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = "models/demos/wormhole/bge_large_en"
@@ -29,14 +32,6 @@ GROUPS = (  # a file goes into the first that matches
     ("Add tests of BGE-large", (f"{MODEL}/tests/*",)),
     ("Document BGE-large", (f"{MODEL}/*.md", "tech_reports/*")),
 )
-
-
-def git(folder: Path, *arguments: str, env: dict | None = None, text: str | None = None) -> str:
-    command = ["git", "-C", str(folder), *arguments]
-    done = subprocess.run(command, input=text, capture_output=True, text=True, env={**os.environ, **(env or {})})
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command[3:5])} failed in {folder}: {done.stderr.strip()}")
-    return done.stdout
 
 
 def grouped(entries: list[str]) -> list[list[str]]:
@@ -86,10 +81,22 @@ def export(checkout: Path, out: Path, name: str, email: str) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n\n")[0],
+        epilog=f"--check: {check_patches.__doc__}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--tt-metal", type=Path, required=True, help="a tt-metal checkout; its HEAD is the base")
     parser.add_argument("--out", type=Path, required=True, help="a folder without patches in it")
     parser.add_argument("--author", default=None, help="'Name <address>'; git's configuration without it")
+    parser.add_argument("--check", action="store_true", help="apply the series in a worktree and run its tests there")
+    parser.add_argument("--python", default=sys.executable, help="the interpreter of --check; see below")
+    parser.add_argument(
+        "--tests",
+        nargs="+",
+        default=check_patches.QUICK,
+        help="files and folders whose tests --check runs; a quick subset",
+    )
     options = parser.parse_args()
     if options.out.is_dir() and any(options.out.glob("*.patch")):
         parser.error(f"{options.out} has patches in it")
@@ -100,6 +107,10 @@ def main() -> None:
     for path in export(options.tt_metal, options.out, name, email):
         print(f"replaces {path}")
     print(f"{len(list(options.out.glob('*.patch'))) - 1} patches and a cover letter in {options.out}")
+    if options.check:
+        patches = sorted(path for path in options.out.glob("*.patch") if not path.name.startswith("0000-"))
+        good = check_patches.check(options.tt_metal, patches, options.python, options.tests, name, email)
+        raise SystemExit(0 if good else 1)
 
 
 if __name__ == "__main__":

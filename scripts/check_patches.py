@@ -1,0 +1,251 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""Applies a patch series in a worktree of its checkout and runs its tests there, under that tree's conftest and ini.
+
+The interpreter needs torch, transformers, pytest with pytest-timeout, the ttnn wheel, and what tt-metal's conftest.py
+files and models/perf import: loguru, torchvision, Pillow, GitPython, pytz. vllm is optional: its tests skip without it.
+This repository must not be installed in it, not even editable: its files would stand in for those of the worktree.
+"""
+
+import ast
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from xml.etree import ElementTree
+
+from git_command import git
+
+PLUGIN = "models/emulated_wormhole/pytest_plugin.py"
+MARKERS = "not slow and not quality and not server"
+MODEL_TESTS = "models/demos/wormhole/bge_large_en/tests"
+QUICK = ("models/emulated_wormhole/tests", *(f"{MODEL_TESTS}/{t}" for t in ("runner", "pcc", "test_generator.py")))
+NO_TESTS = 5  # pytest's exit code when nothing was collected: every module skipped itself
+STOPS = (signal.SIGINT, signal.SIGTERM)
+# Prints the packages named on the command line that have a folder outside the first argument.
+OUTSIDE = """\
+import importlib.util, os, sys
+tree, *names = sys.argv[1:]
+for name in names:
+    for folder in importlib.util.find_spec(name).submodule_search_locations:
+        if not os.path.realpath(folder).startswith(os.path.realpath(tree) + os.sep):
+            print(f"{name} is also in {folder}")
+"""
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Lets Ctrl-C and SIGTERM wait until the block is over, here and in its child processes."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def stop(number: int, _) -> None:
+    raise SystemExit(128 + number)
+
+
+def state(checkout: Path) -> tuple[str, str]:
+    return git(checkout, "status", "--porcelain"), git(checkout, "worktree", "list", "--porcelain")
+
+
+@contextmanager
+def clean_worktree(checkout: Path) -> Iterator[Path]:
+    """A detached worktree of HEAD, removed however the block ends. SystemExit when the checkout is not as it was."""
+    before = state(checkout)
+    handlers = {number: signal.signal(number, stop) for number in STOPS}
+    try:
+        with TemporaryDirectory() as scratch:
+            tree = Path(scratch).resolve() / "tree"
+            try:
+                with held():  # half a worktree could not be removed
+                    git(checkout, "-c", "core.hooksPath=/dev/null", "worktree", "add", "-q", "--detach", str(tree))
+                yield tree
+            finally:
+                with held():
+                    if tree.exists():
+                        git(checkout, "worktree", "remove", "--force", str(tree))
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if state(checkout) != before:
+            raise SystemExit(f"{checkout} is not as it was: see git status and git worktree list")
+
+
+class Interpreter:
+    """A python run for a worktree: PYTHONPATH is the tree, and the current directory is empty.
+
+    Empty because ttnn's wheel, inside a tt-metal tree, reads that tree's files in place of its own.
+    """
+
+    def __init__(self, python: str, tree: Path, scratch: Path):
+        self.python, self.tree, self.scratch = python, tree, scratch
+        self.folder = scratch / "empty"
+        self.folder.mkdir()
+        self.env = {**os.environ, "PYTHONPATH": str(tree)}
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        """Exit code and output (both streams). The process and those it started are ended when this is interrupted."""
+        log = self.scratch / "output.txt"
+        command = [self.python, *arguments]
+        with log.open("w") as out, held():
+            process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=self.env,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS),
+            )
+            try:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+                process.wait()
+            finally:
+                signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+                try:
+                    os.killpg(process.pid, signal.SIGKILL)  # with what it left running
+                except ProcessLookupError:
+                    pass
+                process.wait()
+        return process.returncode, log.read_text(errors="replace")
+
+    def pytest(self, *arguments: str) -> tuple[int, str]:
+        plugin = ["-p", PLUGIN.removesuffix(".py").replace("/", ".")] if (self.tree / PLUGIN).exists() else []
+        home = ["--rootdir", str(self.tree), "-c", str(self.tree / "pytest.ini"), "-p", "no:cacheprovider"]
+        return self.run("-m", "pytest", *home, *plugin, *arguments)
+
+
+def modules(source: str) -> Iterator[tuple[str, str]]:
+    """(module, name) of each absolute import in a file, also those inside functions; name is "" for `import module`."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+def exists(tree: Path, module: str) -> bool:
+    path = tree / module.replace(".", "/")
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+def missing_imports(tree: Path, paths: list[str]) -> list[str]:
+    """Imports of `models` that the tree cannot satisfy: they wait for a later commit, or for nothing."""
+    missing = []
+    for path in paths:
+        for module, name in modules((tree / path).read_text()):
+            if module.split(".")[0] != "models":
+                continue
+            folder = tree / module.replace(".", "/")
+            in_package = folder.is_dir() and not (folder / "__init__.py").is_file() and name
+            wanted = f"{module}.{name}" if in_package else module
+            if not exists(tree, wanted):
+                missing.append(f"{path} imports {wanted}")
+    return missing
+
+
+def has_tests(path: Path) -> bool:
+    return path.suffix == ".py" and re.search(r"^def test_", path.read_text(), re.MULTILINE) is not None
+
+
+def collected(output: str) -> int:
+    found = re.search(r"(\d+)(?:/\d+)? tests? collected", output)
+    return int(found[1]) if found else 0
+
+
+def tail(output: str, lines: int = 40) -> str:
+    return "\n".join(output.rstrip().splitlines()[-lines:])
+
+
+def check_packages(python: Interpreter, paths: list[str]) -> None:
+    """SystemExit when the interpreter finds a package of the series outside the worktree too."""
+    names = sorted({str(Path(path).parent).replace("/", ".") for path in paths if "/" in path})
+    code, output = python.run("-c", OUTSIDE, str(python.tree), *names)
+    if code or output:
+        first = output.strip().splitlines()[-1 if code else 0]
+        raise SystemExit(f"{python.python} does not import this worktree alone: {first}; give another with --python")
+
+
+def check_commit(python: Interpreter, patch: Path, identity: list[str]) -> list[str]:
+    """Apply one patch, compile what it brings and collect its tests, whose paths it returns.
+
+    SystemExit naming the patch that fails.
+    """
+    tree = python.tree
+    git(tree, "-c", "core.hooksPath=/dev/null", *identity, "am", "-q", "--whitespace=nowarn", str(patch.resolve()))
+    brought = git(tree, "diff", "--name-only", "--diff-filter=d", "-z", "HEAD~1", "HEAD").split("\0")
+    paths = [path for path in brought if path.endswith(".py")]
+    check_packages(python, paths)
+    if paths:
+        code, output = python.run("-m", "py_compile", *(str(tree / path) for path in paths))
+        if code:
+            raise SystemExit(f"{patch.name} does not compile:\n{tail(output)}")
+    if missing := missing_imports(tree, paths):
+        raise SystemExit(f"{patch.name} does not stand alone: " + "; ".join(missing))
+    tests = [path for path in paths if has_tests(tree / path)]
+    found = 0
+    if tests:
+        code, output = python.pytest("--collect-only", *(str(tree / path) for path in tests))
+        found = collected(output)
+        if code not in (0, NO_TESTS):
+            raise SystemExit(f"the tests of {patch.name} cannot be collected:\n{tail(output)}")
+    print(f"{patch.name}: applied, {len(paths)} modules compiled, {found} tests collected", flush=True)
+    return tests
+
+
+def selected(wanted: list[str], brought: list[str]) -> list[str]:
+    """The test modules of the series that lie in the wanted files and folders. SystemExit naming one without any.
+
+    A folder may hold tests that the checkout has already; how those fare here is not ours to say.
+    """
+    chosen = []
+    for want in wanted:
+        inside = [path for path in brought if path == want or path.startswith(f"{want.rstrip('/')}/")]
+        if not inside:
+            raise SystemExit(f"the series brings no test module in {want}")
+        chosen += [path for path in inside if path not in chosen]
+    return chosen
+
+
+def run_tests(python: Interpreter, tests: list[str]) -> bool:
+    """Run test modules of the tree and print what came of them; whether some passed and none failed."""
+    report = python.scratch / "results.xml"
+    paths = [str(python.tree / test) for test in tests]
+    code, output = python.pytest("-m", MARKERS, f"--junitxml={report}", *paths)
+    cases = list(ElementTree.parse(report).iter("testcase")) if report.exists() else []
+    if not cases:
+        print(tail(output))
+    outcomes = [next((child for child in case if child.tag in ("failure", "error", "skipped")), None) for case in cases]
+    for case, outcome in zip(cases, outcomes):
+        if outcome is not None and outcome.tag != "skipped":
+            reason = (outcome.get("message") or "").splitlines() or [""]
+            print(f"{outcome.tag}: {case.get('classname')}::{case.get('name')}: {reason[0]}")
+    tags = [outcome.tag if outcome is not None else "passed" for outcome in outcomes]
+    failed = tags.count("failure") + tags.count("error")
+    print(f"{tags.count('passed')} tests passed, {failed} failed, {tags.count('skipped')} skipped or expected to fail")
+    return code == 0 and "passed" in tags
+
+
+def check(checkout: Path, patches: list[Path], python: str, tests: list[str], name: str, email: str) -> bool:
+    """Whether each patch applies and stands alone, and the tests pass after the last one; prints what it finds."""
+    start = time.monotonic()
+    identity = ["-c", f"user.name={name}", "-c", f"user.email={email}", "-c", "commit.gpgsign=false"]
+    with clean_worktree(checkout) as tree, TemporaryDirectory() as scratch:
+        interpreter = Interpreter(python, tree, Path(scratch))
+        brought = [path for patch in patches for path in check_commit(interpreter, patch, identity)]
+        good = run_tests(interpreter, selected(tests, brought))
+    seconds = time.monotonic() - start
+    print(
+        f"{len(patches)} patches applied; tests {'passed' if good else 'FAILED'}; {seconds:.0f} s; {checkout} is clean"
+    )
+    return good
