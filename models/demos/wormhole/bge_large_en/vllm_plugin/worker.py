@@ -18,6 +18,7 @@ from vllm.v1.worker.worker_base import WorkerBase
 from models.demos.wormhole.bge_large_en.vllm_plugin import devices
 from models.demos.wormhole.bge_large_en.vllm_plugin.metrics import DeviceMetrics, shared_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import STEP_ROWS_KEY, PoolingOptions
+from models.demos.wormhole.bge_large_en.vllm_plugin.parent_watch import end_with_parent
 from models.demos.wormhole.bge_large_en.vllm_plugin.pooled_outputs import to_runner_output, whole_requests
 from models.demos.wormhole.bge_large_en.vllm_plugin.step_guard import StepGuard
 from models.demos.wormhole.bge_large_en.vllm_plugin.versions import compilation_times
@@ -69,6 +70,7 @@ class TTPoolingWorker(WorkerBase):
 
         ValueError when MESH_DEVICE, TT_VISIBLE_DEVICES or an option asks for what is not there.
         """
+        end_with_parent()
         with self._closing_on_failure():
             self._open()
 

@@ -34,6 +34,8 @@ class FaultyServer(Server):
         command = ["--model", str(model), "--served-model-name", NAME, "--max-model-len", "32", "--worker-cls", WORKER]
         command += ["--additional-config", json.dumps({"tt": options}), *flags]
         super().__init__(command, {**environment, FAULTS_FILE: str(self.faults)}, folder / "server.log")
+        if "--port" in flags:
+            self.url = f"{self.url.rpartition(':')[0]}:{flags[flags.index('--port') + 1]}"
 
     def fault(self, name: str | None = None, **details) -> None:
         """From the next device step, or at the start, `name` of faulty_device.py; None: nothing any more."""
@@ -126,12 +128,14 @@ def assert_dead(server: FaultyServer, *said: str) -> None:
     server.leaves_nothing()
 
 
-def try_to_ask(server: FaultyServer, text: str):
-    """(status, answer), (None, None) where nobody listens any more."""
+def try_to_ask(server: FaultyServer, text: str, *, dying: bool = False):
+    """(status, answer), (None, None) where nobody listens any more. dying: or did not get to accept the connection."""
+    gone = (ConnectionRefusedError, ConnectionResetError) if dying else ConnectionRefusedError
     try:
         return server.ask(input=text)
-    except urllib.error.URLError as refused:
-        assert isinstance(refused.reason, ConnectionRefusedError), refused
+    except (urllib.error.URLError, ConnectionResetError) as error:
+        reason = getattr(error, "reason", error)
+        assert isinstance(reason, gone), error
         return None, None
 
 

@@ -92,7 +92,7 @@ def test_a_device_that_fails_for_good(bge_small, vllm_environment, tmp_path, fau
     with faulty(bge_small, vllm_environment, tmp_path) as server:
         server.fault(fault, after=12)
         with ThreadPoolExecutor(4) as pool:
-            answers = list(pool.map(lambda i: try_to_ask(server, f"text {i}"), range(48)))
+            answers = list(pool.map(lambda i: try_to_ask(server, f"text {i}", dying=True), range(48)))
         served = [answer for status, answer in answers if status == 200]
         assert len(served) >= 12
         for answer in served:
@@ -143,7 +143,7 @@ def test_a_kill_leaves_nothing_and_a_restart_takes_the_same_port(bge_small, vllm
         again = tmp_path / "again"
         again.mkdir()
         with faulty(bge_small, vllm_environment, again, flags=port) as restarted:
-            restarted.url = server.url
+            assert restarted.url == server.url
             assert restarted.vectors("a good text") == right
             assert restarted.stop() == 0
 
