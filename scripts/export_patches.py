@@ -29,7 +29,7 @@ GROUPS = (  # a file goes into the first that matches
     ("Add the BGE-large encoder and its reference", (f"{MODEL}/tt/*", f"{MODEL}/reference/*")),
     ("Add the runner of the BGE-large encoder", (f"{MODEL}/runner/*",)),
     ("Add the vLLM side and demos of BGE-large", (f"{MODEL}/demo/*", f"{MODEL}/vllm_plugin/*")),
-    ("Add tests of BGE-large", (f"{MODEL}/tests/*",)),
+    ("Add tests of BGE-large", (f"{MODEL}/tests/*", f"{MODEL}/targets.yaml")),
     ("Document BGE-large", (f"{MODEL}/*.md", "tech_reports/*")),
 )
 
