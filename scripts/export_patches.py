@@ -7,18 +7,21 @@
 
     python scripts/export_patches.py --tt-metal PATH --out DIR [--check --python PYTHON]
 
-A file of ours that the checkout has too is replaced, and the cover letter names it. A file that no group takes and no
-pattern leaves out is an error. --check applies the series in a worktree of the checkout, which it removes at the end.
+A file of ours that the checkout has too is replaced. The last commit adds the model to the checkout's CI jobs, targets and
+table of models (ci_entries.py). The cover letter names the files of both. A file that no group takes and no pattern
+leaves out is an error. --check applies the series in a worktree of the checkout, which it removes at the end.
 """
 
 import argparse
 import os
 import sys
 import tempfile
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
 import check_patches
+import ci_entries
 from git_command import git
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,9 +32,32 @@ GROUPS = (  # a file goes into the first that matches
     ("Add the BGE-large encoder and its reference", (f"{MODEL}/tt/*", f"{MODEL}/reference/*")),
     ("Add the runner of the BGE-large encoder", (f"{MODEL}/runner/*",)),
     ("Add the vLLM side and demos of BGE-large", (f"{MODEL}/demo/*", f"{MODEL}/vllm_plugin/*")),
-    ("Add tests of BGE-large", (f"{MODEL}/tests/*", f"{MODEL}/targets.yaml")),
+    ("Add tests of BGE-large", (f"{MODEL}/tests/*", f"{MODEL}/targets.yaml", f"{MODEL}/ci/*")),
     ("Document BGE-large", (f"{MODEL}/*.md", "tech_reports/*")),
 )
+CI_SUBJECT = "Run BGE-large in CI"
+
+
+@dataclass(frozen=True)
+class Series:
+    """replaced: paths of the checkout that ours replace. ci: what the last commit edits there."""
+
+    replaced: list[str]
+    ci: ci_entries.Edits
+
+    def summary(self) -> str:
+        """The body of the cover letter."""
+        parts = {
+            "Files of the checkout that are replaced": self.replaced,
+            "Files of the checkout that get entries for the model": sorted(self.ci.files),
+            "Files that entries are for and the checkout lacks": sorted(self.ci.absent),
+            "Time budgets that are raised": self.ci.budgets,
+        }
+        lists = [f"{title}:\n" + "".join(f"  {item}\n" for item in items or ["none"]) for title, items in parts.items()]
+        owner = (
+            ["The owner_id of the added jobs is empty: name there who is told of failures.\n"] if self.ci.files else []
+        )
+        return "\n".join(lists + owner)
 
 
 def grouped(entries: list[str]) -> list[list[str]]:
@@ -47,10 +73,20 @@ def grouped(entries: list[str]) -> list[list[str]]:
     return groups
 
 
-def export(checkout: Path, out: Path, name: str, email: str) -> list[str]:
-    """Write the series; returns the paths it replaces. Objects and index are temporary, so the checkout stays as is."""
+def entries_for(checkout: Path, there: dict[str, str]) -> ci_entries.Edits:
+    """there: file modes of the checkout's HEAD by path."""
+    return ci_entries.edits(
+        lambda path: git(ROOT, "show", f"HEAD:{MODEL}/{path}"),
+        lambda path: git(checkout, "show", f"HEAD:{path}") if path in there else None,
+    )
+
+
+def export(checkout: Path, out: Path, name: str, email: str) -> Series:
+    """Write the series. Objects and index are temporary, so the checkout stays as is."""
     ours = git(ROOT, "ls-tree", "-r", "HEAD").splitlines()
-    there = set(git(checkout, "ls-tree", "-r", "--name-only", "HEAD").splitlines())
+    listed = (line.split("\t") for line in git(checkout, "ls-tree", "-r", "HEAD").splitlines())
+    there = {path: entry.split()[0] for entry, path in listed}
+    groups, ci = grouped(ours), entries_for(checkout, there)
     base = git(checkout, "rev-parse", "HEAD").strip()
     date = git(ROOT, "log", "-1", "--format=%cI").strip()
     stores = [git(tree, "rev-parse", "--git-path", "objects").strip() for tree in (checkout, ROOT)]
@@ -62,8 +98,13 @@ def export(checkout: Path, out: Path, name: str, email: str) -> list[str]:
             env |= {f"GIT_{role}_NAME": name, f"GIT_{role}_EMAIL": email, f"GIT_{role}_DATE": date}
         Path(env["GIT_OBJECT_DIRECTORY"]).mkdir()
         git(checkout, "read-tree", "HEAD", env=env)
+        blobs = {
+            path: git(checkout, "hash-object", "-w", "--stdin", env=env, text=text).strip()
+            for path, text in ci.files.items()
+        }
+        edited = [f"{there[path]} {blob}\t{path}" for path, blob in blobs.items()]
         head = base
-        for (subject, _), entries in zip(GROUPS, grouped(ours)):
+        for subject, entries in [*zip((subject for subject, _ in GROUPS), groups), (CI_SUBJECT, edited)]:
             if entries:
                 git(checkout, "update-index", "--index-info", env=env, text="\n".join(entries) + "\n")
                 tree = git(checkout, "write-tree", env=env).strip()
@@ -71,13 +112,11 @@ def export(checkout: Path, out: Path, name: str, email: str) -> list[str]:
         out.mkdir(parents=True, exist_ok=True)
         options = ("--no-signature", "--zero-commit", "--binary", "-N", "-o", str(out.resolve()))
         git(checkout, "format-patch", *options, f"{base}..{head}", env=env)
-    replaced = sorted(path for group in grouped(ours) for e in group if (path := e.split("\t")[1]) in there)
-    listed = "".join(f"  {path}\n" for path in replaced) or "  none\n"
-    cover = (
-        f"From: {name} <{email}>\nDate: {date}\nSubject: [PATCH 0/{len(list(out.glob('*.patch')))}] BERT embeddings\n"
-    )
-    (out / "0000-cover-letter.patch").write_text(f"{cover}\nFiles of the checkout that are replaced:\n{listed}")
-    return replaced
+    series = Series(sorted(path for group in groups for e in group if (path := e.split("\t")[1]) in there), ci)
+    count = len(list(out.glob("*.patch")))
+    cover = f"From: {name} <{email}>\nDate: {date}\nSubject: [PATCH 0/{count}] BERT embeddings\n"
+    (out / "0000-cover-letter.patch").write_text(f"{cover}\n{series.summary()}")
+    return series
 
 
 def main() -> None:
@@ -104,8 +143,14 @@ def main() -> None:
         name, _, email = options.author.rstrip(">").partition(" <")
     else:
         name, email = (git(ROOT, "config", key).strip() for key in ("user.name", "user.email"))
-    for path in export(options.tt_metal, options.out, name, email):
-        print(f"replaces {path}")
+    series = export(options.tt_metal, options.out, name, email)
+    for verb, paths in (
+        ("replaces", series.replaced),
+        ("edits", sorted(series.ci.files)),
+        ("no entry, for want of", sorted(series.ci.absent)),
+    ):
+        for path in paths:
+            print(f"{verb} {path}")
     print(f"{len(list(options.out.glob('*.patch'))) - 1} patches and a cover letter in {options.out}")
     if options.check:
         patches = sorted(path for path in options.out.glob("*.patch") if not path.name.startswith("0000-"))

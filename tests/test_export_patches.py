@@ -44,6 +44,28 @@ def test_series_applies_and_holds_the_tree(tmp_path):
     assert (tree / "conftest.py").read_text() == "theirs\n" and not (tree / "setup.py").exists()
 
 
+def test_last_commit_edits_files_of_the_tree(tmp_path):
+    tree, table, absent = tmp_path / "tree", "models/README.md", "models/model_targets.yaml"
+    (tree / "models").mkdir(parents=True)
+    (tree / table).write_text("## NLPs\n\n| Model |\n|---|\n| theirs |\n")
+    (tree / table).chmod(0o755)
+    git(tmp_path, "init", "-q", str(tree))
+    git(tree, "add", "-A")
+    git(tree, "commit", "-qm", "theirs")
+    said = export(tree, tmp_path / "out")
+    assert (
+        f"edits {table}\n" in said and f"no entry, for want of {absent}\n" in said and f"replaces {table}" not in said
+    )
+    patches = sorted(str(path) for path in (tmp_path / "out").glob("*.patch"))
+    replaced, edited = Path(patches[0]).read_text().split("get entries for the model:\n")
+    assert edited.startswith(f"  {table}\n\n") and absent in edited and table not in replaced
+    git(tree, "am", "-q", *patches[1:])
+    assert git(tree, "show", "--name-only", "--format=%s", "HEAD").split("\n") == ["Run BGE-large in CI", "", table, ""]
+    rows = (tree / table).read_text().splitlines()[4:]
+    assert rows[0] == "| theirs |" and rows[1].startswith("| [BGE-large-en-v1.5](") and len(rows) == 2
+    assert (tree / table).stat().st_mode & 0o100
+
+
 def test_file_without_a_place_is_named(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     import export_patches
