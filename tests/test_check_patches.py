@@ -105,9 +105,10 @@ def test_all_tests_skipped_is_not_a_pass(tree):
     assert code == 1 and "tests FAILED" in output
 
 
-def test_tests_of_the_checkout_are_left_out(tree):
-    commit(tree, {"sample/test_earlier.py": "def test_fails():\n    assert False\n"})
-    code, output = check(tree, series(tree, {**CODE, "sample/test_code.py": PASSING}))
+def test_tests_of_the_checkout_or_outside_the_selection_are_left_out(tree):
+    failing = "def test_fails():\n    assert False\n"
+    commit(tree, {"sample/test_earlier.py": failing})
+    code, output = check(tree, series(tree, {**CODE, "sample/test_code.py": PASSING, "samples/test_it.py": failing}))
     assert code == 0 and "1 tests passed, 0 failed" in output, output
 
 
