@@ -79,7 +79,7 @@ class TTPoolingWorker(WorkerBase):
         from models.emulated_wormhole.boards import board
 
         options, target = self.options, detect()
-        cards = len(board(target.board).local) if target.board else None
+        cards = len(board(target.board).local) if target.emulated and target.board else None
         assigned = getattr(self.parallel_config, "assigned_physical_gpu_ids", None)  # the fork assigns none
         devices.bind_cards(assigned, cards)
         activate()  # must come before the first `import ttnn` of the process
