@@ -54,18 +54,15 @@ def stop(number: int, _) -> None:
     raise SystemExit(128 + number)
 
 
-def state(checkout: Path) -> tuple[str, str]:
-    return git(checkout, "status", "--porcelain"), git(checkout, "worktree", "list", "--porcelain")
-
-
 @contextmanager
 def clean_worktree(checkout: Path) -> Iterator[Path]:
     """A detached worktree of HEAD, removed however the block ends. SystemExit when the checkout is not as it was."""
-    before = state(checkout)
+    before = git(checkout, "status", "--porcelain")
     handlers = {number: signal.signal(number, stop) for number in STOPS}
+    scratch = TemporaryDirectory()
+    tree = Path(scratch.name).resolve() / "tree"
     try:
-        with TemporaryDirectory() as scratch:
-            tree = Path(scratch).resolve() / "tree"
+        with scratch:
             try:
                 with held():  # half a worktree could not be removed
                     git(checkout, "-c", "core.hooksPath=/dev/null", "worktree", "add", "-q", "--detach", str(tree))
@@ -77,7 +74,9 @@ def clean_worktree(checkout: Path) -> Iterator[Path]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        if state(checkout) != before:
+        # Of the list only our own entry: another check may run on the same checkout.
+        left = str(tree) in git(checkout, "worktree", "list", "--porcelain")
+        if left or git(checkout, "status", "--porcelain") != before:
             raise SystemExit(f"{checkout} is not as it was: see git status and git worktree list")
 
 

@@ -165,3 +165,12 @@ def test_interrupted_check_leaves_nothing(tree, number):
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid), 0)
     assert not Path(folder).exists()
+
+
+def test_another_worktree_may_come_meanwhile(tree):
+    other = f"import subprocess\n\n{PASSING}    add = ['worktree', 'add', '-q', '--detach', {str(tree.parent / 'other')!r}]\n"
+    other += f"    subprocess.run(['git', '-C', {str(tree)!r}, *add], check=True)\n"
+    process = start(tree, series(tree, {**CODE, "sample/test_code.py": other}))
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    assert len(git(tree, "worktree", "list").splitlines()) == 2
