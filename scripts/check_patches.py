@@ -167,8 +167,8 @@ def tail(output: str, lines: int = 40) -> str:
 
 
 def check_packages(python: Interpreter, paths: list[str]) -> None:
-    """SystemExit when the interpreter finds a package of the series outside the worktree too."""
-    names = sorted({str(Path(path).parent).replace("/", ".") for path in paths if "/" in path})
+    """SystemExit when the interpreter finds a package of the series, or one above, outside the worktree too."""
+    names = sorted({str(folder).replace("/", ".") for path in paths for folder in Path(path).parents[:-1]})
     code, output = python.run("-c", OUTSIDE, str(python.tree), *names)
     if code or output:
         first = output.strip().splitlines()[-1 if code else 0]

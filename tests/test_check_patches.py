@@ -77,6 +77,14 @@ def check(tree: Path, folder: Path, python: str = sys.executable) -> tuple[int, 
     return process.returncode, output
 
 
+def python_with(folder: Path) -> str:
+    """An interpreter that has a folder on its path, after PYTHONPATH."""
+    python = folder.parent / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="$PYTHONPATH:{folder}" exec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    return str(python)
+
+
 CODE = {"sample/code.py": "def two():\n    return 2\n"}
 
 
@@ -139,11 +147,16 @@ def test_patch_that_does_not_apply(tree):
 def test_interpreter_that_has_the_series_elsewhere_is_refused(tree, tmp_path):
     """As with an editable install of this repository: a file that the series lacks would come from there."""
     (tmp_path / "elsewhere/sample").mkdir(parents=True)
-    python = tmp_path / "python"
-    python.write_text(f'#!/bin/sh\nPYTHONPATH="$PYTHONPATH:{tmp_path}/elsewhere" exec "{sys.executable}" "$@"\n')
-    python.chmod(0o755)
-    code, output = check(tree, series(tree, CODE, {"sample/test_code.py": PASSING}), str(python))
+    patches = series(tree, CODE, {"sample/test_code.py": PASSING})
+    code, output = check(tree, patches, python_with(tmp_path / "elsewhere"))
     assert code == 1 and f"sample is also in {tmp_path}/elsewhere/sample" in output
+
+
+def test_package_above_that_is_elsewhere_is_refused(tree, tmp_path):
+    """A namespace package takes in folders of its name from everywhere, for all that lies below it."""
+    (tmp_path / "elsewhere/space").mkdir(parents=True)
+    code, output = check(tree, series(tree, {"space/own/__init__.py": ""}), python_with(tmp_path / "elsewhere"))
+    assert code == 1 and f"space is also in {tmp_path}/elsewhere/space" in output
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
