@@ -36,7 +36,7 @@ SENTENCES = [
     "It is sunny today and there is not a cloud in the sky.",
 ]
 MIN_COSINE = 0.997
-pytestmark = pytest.mark.timeout(900)  # emulated, 24 layers of full rows may take over the 300 s of tt-metal's pytest.ini
+pytestmark = pytest.mark.timeout(900)  # emulated, 24 layers of full rows may take over tt-metal's 300 s
 DEVICE_PARAMS = [{"l1_small_size": 24576, "trace_region_size": 23887872, "num_command_queues": 2}]
 
 
