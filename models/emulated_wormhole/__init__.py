@@ -76,7 +76,7 @@ def activate(board: str | None = None) -> Target:
 
         assert target.board is not None
         mock_device.prepare(boards.board(target.board))
-        from models.emulated_wormhole.golden import Numerics
+        from models.emulated_wormhole.numerics import Numerics
 
         numerics = Numerics()
         numerics.install()

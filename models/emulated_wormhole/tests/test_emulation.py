@@ -13,6 +13,7 @@ import ttnn
 
 from models import emulated_wormhole
 from models.emulated_wormhole.boards import BOARDS
+from models.emulated_wormhole.golden_ops import GOLDENS
 from models.emulated_wormhole.quantise import quantise
 
 pytestmark = pytest.mark.skipif(
@@ -84,6 +85,17 @@ def test_op_without_golden(device, monkeypatch):
     monkeypatch.setattr(ttnn.relu, "golden_function", None)
     with pytest.raises(emulated_wormhole.MissingGolden, match="ttnn.relu has no golden function"):
         ttnn.relu(tiles(device, 32, 32))
+
+
+def test_op_with_a_golden_of_the_callers_own(device, monkeypatch):
+    monkeypatch.setitem(GOLDENS, "ttnn.relu", None)  # so that the test's end takes off what is registered here
+
+    @emulated_wormhole.golden("ttnn.relu")
+    def double(x, **_):
+        return 2 * x
+
+    x = tiles(device, 32, 32)
+    assert torch.equal(emulated_wormhole.read(ttnn.relu(x)), 2 * emulated_wormhole.read(x))
 
 
 def test_readback_into_a_host_tensor(device):
