@@ -42,7 +42,7 @@ from functools import reduce
 import torch
 import ttnn
 
-from models.emulated_wormhole.golden_ops import activation_function
+from models.emulated_wormhole.golden_ops import TILE, activation_function
 from models.emulated_wormhole.quantise import quantise
 
 # (SrcA takes its low bits, SrcB takes its low bits) per phase; the name of a fidelity is how many phases it runs.
@@ -54,7 +54,6 @@ _PHASES_OF = {
     ttnn.MathFidelity.HiFi4: 4,
 }
 _BLOCK_FLOATS = (ttnn.bfloat8_b, ttnn.bfloat4_b)
-TILE = 32
 STEP = 16  # products per output element and MVMUL
 _M, _N = 384, 1024  # output block that stays in a CPU's cache; no influence on what is modelled
 

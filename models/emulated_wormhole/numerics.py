@@ -7,9 +7,6 @@
 `Numerics.install()` wraps `ttnn.decorators.FastOperation.__call__`, the one way by which every ttnn op is called.
 The real library runs first: it checks arguments and program configs and allocates buffers. Then the golden function
 runs in fp32 torch and its result, rounded to the output's dtype, becomes the value of the output's buffer.
-
-Values belong to buffers, as on a device: a view sees its base's value, an in-place op changes it for all views, and a
-new buffer at an old address drops what was there. A mesh tensor holds one value per chip; replicas share one.
 """
 
 import contextlib
@@ -23,9 +20,9 @@ import ttnn
 from ttnn.decorators import FastOperation
 
 from models.emulated_wormhole import fidelity
-from models.emulated_wormhole.errors import MissingGolden, MissingValue, TraceNotSupported
+from models.emulated_wormhole.buffer_values import BufferValues
+from models.emulated_wormhole.errors import MissingGolden, TraceNotSupported
 from models.emulated_wormhole.golden_ops import GOLDENS, NEEDS_TENSORS, move
-from models.emulated_wormhole.quantise import quantise
 from models.emulated_wormhole.tensor_trees import on_device, replaced, tensors_of
 
 # Arguments that are written to and not read, and those that say where or how, not what.
@@ -45,8 +42,7 @@ class Numerics:
     """The values of one process's mock devices, and the hooks that keep them."""
 
     def __init__(self):
-        self.values: dict[int, list[torch.Tensor]] = {}  # buffer id -> one fp32 or integer value per chip
-        self._at: dict[tuple, int] = {}  # (device, buffer type, address) -> buffer id
+        self._values = BufferValues()
         self._local = threading.local()
         self._undo: list[Callable[[], None]] = []
         self._special: dict[str, Callable] = {
@@ -87,8 +83,7 @@ class Numerics:
         """Give ttnn back as it was, and drop all values."""
         while self._undo:
             self._undo.pop()()
-        self.values.clear()
-        self._at.clear()
+        self._values.clear()
 
     def _patch(self, owner, name: str, new) -> None:
         old = getattr(owner, name)
@@ -124,31 +119,12 @@ class Numerics:
 
     def _closing(self, close: Callable) -> Callable:
         def closing(device, *args, **kwargs):
-            gone = [place for place in self._at if place[0] == device.id()]
-            for place in gone:
-                self.values.pop(self._at.pop(place), None)
+            self._values.drop_device(device.id())
             return close(device, *args, **kwargs)
 
         return closing
 
     # Values -----------------------------------------------------------------------------------------------------
-
-    def put(self, tensor: ttnn.Tensor, shards: list[torch.Tensor]) -> None:
-        """Set the value of a device tensor: one per chip, each of the tensor's shape; rounded to its dtype here."""
-        rounded: dict[int, torch.Tensor] = {}
-        for shard in shards:
-            if tuple(shard.shape) != tuple(tensor.shape):
-                raise MissingGolden(f"the golden value has shape {tuple(shard.shape)}, the output {tensor.shape}")
-            if id(shard) not in rounded:
-                value = shard.float() if shard.is_floating_point() or shard.dtype == torch.bool else shard
-                rounded[id(shard)] = quantise(value, tensor.dtype)
-        buffer = tensor.buffer_unique_id()
-        place = (tensor.device().id(), tensor.memory_config().buffer_type, tensor.buffer_address())
-        former = self._at.get(place)
-        if former is not None and former != buffer:
-            self.values.pop(former, None)
-        self._at[place] = buffer
-        self.values[buffer] = [rounded[id(shard)] for shard in shards]
 
     def get(self, tensor: ttnn.Tensor) -> list[torch.Tensor]:
         """The value of a device or host tensor: one per chip, of the tensor's shape; not to be written to.
@@ -159,15 +135,7 @@ class Numerics:
             with self.off():
                 host = [shard.to_torch() for shard in ttnn.get_device_tensors(tensor)]
             return [shard.float() if shard.is_floating_point() else shard.to(torch.int64) for shard in host]
-        shards = self.values.get(tensor.buffer_unique_id())
-        if shards is None:
-            raise MissingValue(
-                f"a device tensor of shape {tuple(tensor.shape)} and dtype {tensor.dtype} has no value on the emulated "
-                "Wormhole: it was made by a method, a constructor or an op of ttnn._ttnn rather than by a ttnn op, "
-                "before the emulation was on, or never written; make it with ttnn.from_torch or another ttnn op"
-            )
-        shape = tuple(tensor.shape)
-        return [shard if tuple(shard.shape) == shape else shard.reshape(shape) for shard in shards]
+        return self._values.get(tensor)
 
     def to_host(self, tensor: ttnn.Tensor) -> ttnn.Tensor:
         """A host tensor that holds the value of a device tensor, as ttnn.from_device gives it on silicon."""
@@ -215,7 +183,7 @@ class Numerics:
         if name in NEEDS_TENSORS:
             extra["tensors"] = tensors_of((args, kwargs))
         for output, shards in zip(outputs, self._golden(function, args, kwargs, extra, outputs), strict=True):
-            self.put(output, shards)
+            self._values.put(output, shards)
         return result
 
     def _golden(self, function: Callable, args: tuple, kwargs: dict, extra: dict, outputs: list) -> list[list]:
@@ -248,7 +216,7 @@ class Numerics:
         places = ("device", "memory_config", "cq_id", "cache_file_name")
         host = real(tensor, *args, **{key: value for key, value in kwargs.items() if key not in places})
         shards = self.get(host)
-        self.put(out, shards if len(shards) > 1 else shards * out.device().get_num_devices())
+        self._values.put(out, shards if len(shards) > 1 else shards * out.device().get_num_devices())
         return out
 
     def _to_torch(self, real, tensor, *args, **kwargs):
@@ -263,7 +231,7 @@ class Numerics:
     def _copy_to_device(self, real, host, device, *args, **kwargs):
         result = real(host, device, *args, **kwargs)
         shards = self.get(host)
-        self.put(device, shards if len(shards) > 1 else shards * device.device().get_num_devices())
+        self._values.put(device, shards if len(shards) > 1 else shards * device.device().get_num_devices())
         return result
 
     def _copy_to_host(self, real, device, host, *args, **kwargs):
@@ -278,7 +246,7 @@ class Numerics:
             buffer = tensor.buffer_unique_id()
             real(tensor, *args, **kwargs)
             if not tensor.is_allocated():  # without force=True a buffer that others use stays
-                self.values.pop(buffer, None)
+                self._values.drop(buffer)
             return None
         return real(tensor, *args, **kwargs)
 
