@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""The worker against doubles of the device and of the model; the real ones run in test_server.py."""
+"""The worker's start and end against doubles of the device and of the model; the real ones run in test_server.py."""
 
 import os
 import sys
@@ -15,16 +15,16 @@ import torch
 
 pytest.importorskip("vllm")
 
-from vllm.pooling_params import PoolingParams  # noqa: E402
-from vllm.v1.core.sched.output import NewRequestData, SchedulerOutput  # noqa: E402
-from vllm.v1.outputs import EMPTY_MODEL_RUNNER_OUTPUT  # noqa: E402
-
 from models import emulated_wormhole  # noqa: E402
+from models.demos.wormhole.bge_large_en.tests.vllm.worker_doubles import (  # noqa: E402
+    HIDDEN,
+    ModelDouble,
+    idle_worker,
+)
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import STEP_ROWS_KEY, PoolingOptions  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.worker import TTPoolingWorker  # noqa: E402
 
-HIDDEN = 8
 GENERATOR = "models.demos.wormhole.bge_large_en.demo.generator_vllm"
 FAKE_TTNN = """
 from fake_device_log import chips, log
@@ -46,32 +46,6 @@ def open_mesh_device(**arguments):
 def close_mesh_device(device):
     log.append(("close_mesh_device", str(device)))
 """
-
-
-class ModelDouble:
-    """Row i holds the ids of prompt i, from 1 up, over and over, so order and content show; `rows`, when set, is
-    returned."""
-
-    def __init__(self, log: list, *, fails_in: str | None = None, **arguments):
-        self.log, self.fails_in, self.rows, self.normalize = log, fails_in, None, True
-        self._do("initialize", arguments)
-
-    def warm_up(self):
-        self._do("warm_up")
-
-    def close(self):
-        self._do("close")
-
-    def embed(self, prompts):
-        self._do("embed", prompts)
-        if self.rows is not None:
-            return self.rows
-        return torch.tensor([(ids * HIDDEN)[:HIDDEN] for ids in prompts]).float().clamp(min=1)  # no row is zero
-
-    def _do(self, name, *details):
-        self.log.append((f"model.{name}", *details))
-        if name == self.fails_in:
-            raise MemoryError(name)
 
 
 @pytest.fixture
@@ -121,39 +95,8 @@ def worker() -> Iterator[TTPoolingWorker]:
     config.additional_config = {"tt": {"max_device_batch": 4, "trace_region_size": 1000, "optimizations": "accuracy"}}
     config.model_config.max_model_len = 128
     config.parallel_config.assigned_physical_gpu_ids = None
-    worker = TTPoolingWorker(config, local_rank=0, rank=0, distributed_init_method="")
-    yield worker
-    worker.model = worker.mesh_device = None  # what would close them, a double, is gone
-
-
-@pytest.fixture
-def served(worker, log) -> TTPoolingWorker:
-    worker.model = ModelDouble(log)
-    return worker
-
-
-def request(req_id: str, ids: list[int] | None, computed: int = 0, **params) -> NewRequestData:
-    return NewRequestData(
-        req_id=req_id,
-        prompt_token_ids=ids,
-        mm_features=[],
-        sampling_params=None,
-        pooling_params=PoolingParams(task="embed", **params),
-        block_ids=([],),
-        num_computed_tokens=computed,
-        lora_request=None,
-    )
-
-
-def step(*requests: NewRequestData) -> SchedulerOutput:
-    output = SchedulerOutput.make_empty()
-    output.scheduled_new_reqs = list(requests)
-    output.num_scheduled_tokens = {r.req_id: len(r.prompt_token_ids or [0]) for r in requests}
-    output.total_num_scheduled_tokens = sum(output.num_scheduled_tokens.values())
-    return output
-
-
-# --- start and end ---------------------------------------------------------------------------------------------------
+    with idle_worker(config) as worker:
+        yield worker
 
 
 def start(worker) -> None:
@@ -281,16 +224,6 @@ def test_a_failed_start_closes_the_device(worker, device, log, stage):
     assert log[-1] == ("close_mesh_device", "the mesh")
 
 
-# --- health ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_healthy_worker_is_not_disturbed(served, log):
-    served.execute_model(step(request("a", [1])))
-    del log[:]
-    served.check_health()
-    assert log == []
-
-
 def test_warm_up_is_timed_or_counted_as_failed(worker, device):
     worker.init_device()
     worker.load_model()
@@ -310,84 +243,6 @@ def test_a_device_without_numbers_does_not_start(worker, device, log):
     with pytest.raises(RuntimeError, match="the device fails: the model returned NaN, Inf or all-zero embeddings"):
         worker.compile_or_warm_up_model()
     assert log[-1] == ("close_mesh_device", "the mesh")
-
-
-# --- steps -----------------------------------------------------------------------------------------------------------
-
-
-def test_empty_step_asks_nothing_of_the_model(served, log):
-    del log[:]
-    assert served.execute_model(step()) is EMPTY_MODEL_RUNNER_OUTPUT
-    assert log == []
-
-
-def test_vectors_come_back_in_order_and_normalised(served, log):
-    prompts = {"b": [3, 4], "a": [1], "c": [5, 6, 7]}
-    output = served.execute_model(step(*(request(req_id, ids) for req_id, ids in prompts.items())))
-    assert log[-1] == ("model.embed", list(prompts.values()))
-    assert output.req_ids == ["b", "a", "c"] and output.req_id_to_index == {"b": 0, "a": 1, "c": 2}
-    for ids, vector in zip(prompts.values(), output.pooler_output, strict=True):
-        expected = torch.tensor((ids * HIDDEN)[:HIDDEN]).float()
-        torch.testing.assert_close(vector, expected / expected.norm())
-        assert vector.dtype == torch.float32 and vector.shape == (HIDDEN,)
-
-
-@pytest.mark.parametrize(
-    "use_activation, checkpoint_normalizes, norm",
-    [(None, True, 1.0), (None, False, 200**0.5), (True, False, 1.0), (False, True, 200**0.5)],
-)
-def test_normalisation_follows_the_request_then_the_checkpoint(served, use_activation, checkpoint_normalizes, norm):
-    served.model.normalize = checkpoint_normalizes
-    (vector,) = served.execute_model(step(request("a", [5], use_activation=use_activation))).pooler_output
-    assert vector.norm().item() == pytest.approx(norm, rel=1e-6)  # eight fives: sqrt(8 * 25)
-
-
-def test_dimensions_truncate_before_normalising(served):
-    batch = step(request("a", [1, 2], dimensions=2), request("b", [1, 2], dimensions=3, use_activation=False))
-    truncated, raw = served.execute_model(batch).pooler_output
-    torch.testing.assert_close(truncated, torch.tensor([1.0, 2.0]) / 5**0.5)
-    assert raw.tolist() == [1.0, 2.0, 1.0]
-
-
-@pytest.mark.parametrize("use_activation", [True, False])
-def test_vectors_outlive_the_models_buffer(served, use_activation):
-    served.model.rows = torch.ones(1, HIDDEN)
-    (vector,) = served.execute_model(step(request("a", [1], use_activation=use_activation))).pooler_output
-    before = vector.clone()
-    served.model.rows.zero_()
-    assert torch.equal(vector, before)
-
-
-@pytest.mark.parametrize("hidden", [384, 768, 1024])
-@pytest.mark.parametrize("batch", [1, 2, 7, 33])
-def test_bits_do_not_depend_on_the_batch(served, hidden, batch):
-    rows = torch.randn(64, hidden, generator=torch.Generator().manual_seed(7))
-    requests = [request(str(i), [1]) for i in range(64)]
-    served.model.rows = rows
-    together = served.execute_model(step(*requests)).pooler_output
-    for start in range(0, 64, batch):
-        part = slice(start, start + batch)
-        served.model.rows = rows[part]
-        some = served.execute_model(step(*requests[part])).pooler_output
-        assert all(map(torch.equal, some, together[part]))
-
-
-def test_model_of_the_wrong_shape_or_dtype_is_our_own_bug(served):
-    for rows in (torch.ones(2, HIDDEN), torch.ones(1, HIDDEN, dtype=torch.bfloat16)):
-        served.model.rows = rows
-        with pytest.raises(AssertionError):
-            served.execute_model(step(request("a", [1])))
-
-
-def test_split_or_resumed_requests_are_refused(served):
-    split = step(request("part", [1, 2, 3]))
-    split.num_scheduled_tokens["part"] = 2
-    resumed = step()
-    resumed.scheduled_cached_reqs.req_ids.append("again")
-    cached = step(request("prefix", [1, 2], computed=1))
-    for output, name in ((split, "part"), (resumed, "again"), (cached, "prefix"), (step(request("e", None)), "e")):
-        with pytest.raises(RuntimeError, match=f"'{name}'.*whole requests"):
-            served.execute_model(output)
 
 
 def test_what_vllm_asks_of_a_worker_without_a_cache(worker):

@@ -4,7 +4,7 @@
 
 """Which requests a step that fails takes with it, and when it takes the engine: the worker over doubles of a model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from unittest.mock import MagicMock, call
 
 import pytest
@@ -13,7 +13,7 @@ import torch
 pytest.importorskip("vllm")
 
 from models.demos.wormhole.bge_large_en.tests.vllm.hardening.tally import count  # noqa: E402
-from models.demos.wormhole.bge_large_en.tests.vllm.test_worker import request, step  # noqa: E402
+from models.demos.wormhole.bge_large_en.tests.vllm.worker_doubles import idle_worker, request, step  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.failed_rows import accept, failed_row, failure  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.worker import TTPoolingWorker  # noqa: E402
 
@@ -56,11 +56,10 @@ def refuse(token: int | None = None, times: int = 10**6):
 
 
 @pytest.fixture
-def worker() -> TTPoolingWorker:
-    worker = TTPoolingWorker(MagicMock(), local_rank=0, rank=0, distributed_init_method="")
-    worker.metrics = MagicMock()
-    yield worker
-    worker.model = None  # which is a double
+def worker() -> Iterator[TTPoolingWorker]:
+    with idle_worker(MagicMock()) as worker:
+        worker.metrics = MagicMock()
+        yield worker
 
 
 def run(worker, fault, prompts: dict[str, list[int]], accepted: bool = True) -> dict[str, list[float] | str]:
