@@ -8,6 +8,8 @@ LISTED: the fork while it listed its models; CHECKED: the fork since it asks the
 the only one that vLLM 0.25.1 can load.
 """
 
+from pathlib import Path
+
 HEAD = """\
 # A look-alike for tests.
 import vllm.envs as envs
@@ -209,3 +211,27 @@ def register():
 
     register_tt_models()
 """
+
+# Path in its repository, and text.
+FORMS = {
+    "listed": ("vllm/platforms/tt.py", LISTED),
+    "checked": ("vllm/platforms/tt.py", CHECKED),
+    "plugin": ("src/vllm_tt_plugin/platform.py", PLUGIN),
+}
+
+
+def write(root: Path, form: str, text: str | None = None) -> Path:
+    """The file of a form in a repository at `root`, with its own text or another."""
+    name, original = FORMS[form]
+    file = root / name
+    file.parent.mkdir(parents=True)
+    file.write_bytes((original if text is None else text).encode())
+    return file
+
+
+def change(text: str, *pairs: tuple[str, str]) -> str:
+    """`text` with the first of each pair, which is in it once, replaced by the second."""
+    for old, new in pairs:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return text

@@ -1,0 +1,237 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""What the edits of scripts/platform_edits.py make of look-alikes, and which forms they refuse."""
+
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from models.demos.wormhole.bge_large_en import vllm_plugin
+from models.demos.wormhole.bge_large_en.tests.vllm.lookalikes import FORMS, LISTED, PLUGIN, change, write
+
+# The lines added and, with "-", removed, but for the ones that are the same in every form.
+REGISTRATION = """\
++    # BGE, MiniLM - Embeddings
++    path_bge_embedding = (
++        "models.demos.wormhole.bge_large_en.demo.generator_vllm:BGEForEmbedding"
++    )
++    {call}"TTBertModel", path_bge_embedding)
++    {call}"BGEForEmbedding", path_bge_embedding)
+"""
+ENTRIES = """\
++        "BAAI/bge-large-en-v1.5",
++        "BAAI/bge-base-en-v1.5",
++        "BAAI/bge-small-en-v1.5",
++        "sentence-transformers/all-MiniLM-L6-v2",
+"""
+ENGINE = """\
++    @classmethod
++    def pre_register_and_update(cls, parser=None) -> None:
++        # vLLM's BertModel is for the V0 engine only, and the engine is chosen
++        # before check_and_update_config is called.
++        from vllm import ModelRegistry
++        ModelRegistry.register_model(
++            "BertModel",
++            "models.demos.wormhole.bge_large_en.demo.generator_vllm:BGEForEmbedding",
++        )
+"""
+CHOICE = """\
++        # Pooling models (encoders) have neither KV cache nor decode: this sets
++        # a worker of their own and lets the scheduler keep requests whole.
++        if vllm_config.model_config.runner_type == "pooling":
++            from models.demos.wormhole.bge_large_en.vllm_plugin import companion
++            companion.configure_pooling(vllm_config)
+"""
+CHECK = """\
++        if not isinstance(params, SamplingParams):
++            from models.demos.wormhole.bge_large_en.vllm_plugin import companion
++            companion.check_pooling_request(processed_inputs, params)
+"""
+ADMISSION = """\
+-            raise NotImplementedError(f"Not yet supporting pooling for {dev}")
++            from models.demos.wormhole.bge_large_en.vllm_plugin import companion
++            companion.check_pooling_request(processed_inputs, params)
++            return
+"""
+OF_THE_FORK = REGISTRATION.format(call="ModelRegistry.register_model(")
+OF_THE_PLUGIN = REGISTRATION.format(call="_register_model_if_missing(ModelRegistry, ")
+DIFFS = {
+    "listed": OF_THE_FORK + ENTRIES + ENGINE + CHOICE + CHECK,
+    "checked": OF_THE_FORK + ENGINE + CHOICE + ADMISSION,
+    "plugin": OF_THE_PLUGIN + CHOICE + CHECK,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_diff_holds_the_change_and_nothing_else(tool, tmp_path, capsys, form):
+    write(tmp_path, form)
+    assert tool.main(["--vllm", str(tmp_path), "--diff"]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert [head, lines[0]] == [f"--- a/{FORMS[form][0]}", f"+++ b/{FORMS[form][0]}"]
+    changed = [line for line in lines[1:] if line[0] in "+-" and line != "+"]
+    assert sorted(changed) == sorted(DIFFS[form].splitlines())  # of equal lines a diff may take another
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_changed_platform_does_what_it_should(tool, tmp_path, monkeypatch, form):
+    file = write(tmp_path, form)
+    assert tool.main(["--vllm", str(tmp_path), "--apply"]) == 0
+    registered, companion, modules = stand_ins()
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(vllm_plugin, "companion", companion, raising=False)
+    namespace = {"__name__": "vllm.platforms.tt", "__package__": "vllm.platforms"}
+    exec(compile(file.read_text(), str(file), "exec"), namespace)
+    platform = namespace["TTPlatform"]
+
+    def configure(runner_type: str, architecture: str) -> str:
+        model = "BAAI/bge-large-en-v1.5" if runner_type == "pooling" else "google/gemma-3-27b-it"
+        hf_config = SimpleNamespace(architectures=[architecture])
+        config = SimpleNamespace(
+            model_config=SimpleNamespace(runner_type=runner_type, model=model, hf_config=hf_config),
+            parallel_config=SimpleNamespace(worker_cls="auto"),
+            lora_config=None,
+        )
+        platform.check_and_update_config(config)
+        return config.parallel_config.worker_cls
+
+    if form != "plugin":
+        platform.pre_register_and_update()
+        assert registered.pop("BertModel") == vllm_plugin.MODEL_CLASS
+    registered["TTLlamaForCausalLM"] = "there before"
+    assert configure("pooling", "BertModel") == "the pooling worker"
+    assert {registered[name] for name in ("TTBertModel", "BGEForEmbedding")} == {vllm_plugin.MODEL_CLASS}
+    assert configure("generate", "LlamaForCausalLM").endswith("TTWorker")
+
+    sampling, pooling = modules["vllm.sampling_params"].SamplingParams(), modules["vllm.pooling_params"].PoolingParams()
+    platform.validate_request(**arguments(form, "ids", sampling))
+    assert companion.checked == []
+    platform.validate_request(**arguments(form, "ids", pooling))
+    assert companion.checked == [("ids", pooling)]
+
+
+def arguments(form: str, inputs, params) -> dict:
+    return {"processed_inputs": inputs, "params": params} | ({} if form == "plugin" else {"prompt": None})
+
+
+def stand_ins() -> tuple[dict, SimpleNamespace, dict[str, ModuleType]]:
+    """What the look-alikes and the change import: the registry's content, the companion, modules by name."""
+    registered, checked = {}, []
+    registry = SimpleNamespace(register_model=registered.__setitem__, get_supported_archs=lambda: registered)
+    content = {
+        "vllm": {"ModelRegistry": registry},
+        "vllm.envs": {"VLLM_USE_V1": True},
+        "vllm.pooling_params": {"PoolingParams": type("PoolingParams", (), {})},
+        "vllm.sampling_params": {
+            "SamplingParams": type("SamplingParams", (), {"best_of": None, "prompt_logprobs": None})
+        },
+        "vllm.platforms": {"__path__": []},
+        "vllm.platforms.interface": {"Platform": object, "PlatformEnum": SimpleNamespace(OOT=None)},
+        "vllm.model_executor.models.registry": {"ModelRegistry": registry},
+    }
+    modules = {}
+    for name, values in content.items():
+        modules[name] = ModuleType(name)
+        vars(modules[name]).update(values)
+    modules["vllm"].envs = modules["vllm.envs"]
+
+    def configure_pooling(vllm_config):
+        vllm_config.parallel_config.worker_cls = "the pooling worker"
+
+    companion = SimpleNamespace(
+        configure_pooling=configure_pooling,
+        check_pooling_request=lambda inputs, params: checked.append((inputs, params)),
+        checked=checked,
+    )
+    return registered, companion, modules
+
+
+UNKNOWN = {
+    "no class": ("plugin", [("class TTPlatform", "class OtherPlatform")], "definitions of TTPlatform"),
+    "two classes": ("plugin", [("import torch\n", "class TTPlatform:\n    pass\n")], "2 definitions of TTPlatform"),
+    "no configuration": ("plugin", [("def check_and_update_config", "def configure")], "check_and_update_config"),
+    "no choice of a worker": ("checked", [('worker_cls == "auto"', 'worker_cls == "default"')], "worker_cls"),
+    "pooling treated": ("plugin", [("register_tt_models()\n\n", 'print("pooling")\n\n')], "'pooling' already"),
+    "no registration": ("plugin", [("def register_tt_models", "def register")], "definitions of register_tt_models"),
+    "another registration": (
+        "plugin",
+        [("    # Llamas\n    _register_model_if_missing(", "    add(")],
+        "calls none of",
+    ),
+    "another argument": ("plugin", [("_config(cls, vllm_config)", "_config(cls, config)")], "no argument vllm_config"),
+    "registered": ("listed", [('("TTLlamaForCausalLM"', '("TTBertModel"')], "'TTBertModel' already"),
+    "no list": ("listed", [("supported_models = [", "supported = [")], "supported_models"),
+    "no comma": ("listed", [('gemma-3-27b-it",\n', 'gemma-3-27b-it"\n')], "line of its own with a comma"),
+    "listed": ("listed", [("google/gemma-3-27b-it", "BAAI/bge-base-en-v1.5")], "some of our models"),
+    "another refusal": ("checked", [("Not yet supporting pooling", "No pooling")], "treats PoolingParams"),
+    "other parameters": ("plugin", [("(cls, processed_inputs, params)", "(cls, inputs, params)")], "processed_inputs"),
+    "engine": (
+        "listed",
+        [('    device_name: str = "tt"\n', "    def pre_register_and_update(cls):\n        pass\n")],
+        "pre_register_and_update already",
+    ),
+    "no Python": ("plugin", [("class TTPlatform(Platform):", "class TTPlatform(Platform)")], "not Python"),
+    "mixed line ends": ("plugin", [("import torch\n", "import torch\r\n")], "more than one way"),
+}
+
+
+@pytest.mark.parametrize("action", ["check", "diff", "apply", "revert"])
+@pytest.mark.parametrize("case", UNKNOWN)
+def test_a_form_not_known_is_refused_and_left_alone(tool, tmp_path, capsys, case, action):
+    form, pairs, message = UNKNOWN[case]
+    file = write(tmp_path, form, change(FORMS[form][1], *pairs))
+    before = file.read_bytes()
+    assert tool.main(["--vllm", str(tmp_path), f"--{action}"]) == 2
+    printed = capsys.readouterr()
+    assert message in printed.err and "not changed" in printed.err and printed.out == ""
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_changed_by_hand_in_one_place_it_is_no_longer_this_tools(tool, tmp_path, capsys, form):
+    file = write(tmp_path, form)
+    tool.main(["--vllm", str(tmp_path), "--apply"])
+    edited = change(file.read_text(), ('runner_type == "pooling"', 'runner_type in ("pooling",)')).encode()
+    file.write_bytes(edited)
+    for action in ("check", "apply", "revert"):
+        assert tool.main(["--vllm", str(tmp_path), f"--{action}"]) == 2
+    assert "treats 'pooling' already" in capsys.readouterr().err and file.read_bytes() == edited
+
+
+def test_the_same_lines_twice_are_refused(tool, tmp_path, capsys):
+    file = write(tmp_path, "plugin")
+    tool.main(["--vllm", str(tmp_path), "--apply"])
+    added = next(lines for lines in file.read_text().split("\n\n") if "TTBertModel" in lines)
+    file.write_text(change(file.read_text(), (added, f"{added}\n\n{added}")))
+    before = file.read_bytes()
+    assert tool.main(["--vllm", str(tmp_path), "--revert"]) == 2
+    assert "twice" in capsys.readouterr().err and file.read_bytes() == before
+
+
+def test_what_is_missing_is_added_and_other_changes_stay(tool, tmp_path, capsys):
+    file = write(tmp_path, "listed")
+    tool.main(["--vllm", str(tmp_path), "--apply"])
+    applied = file.read_text()
+    added = "".join(line[1:] + "\n" for line in ENTRIES.splitlines())
+    file.write_text(change(applied, (added, "")))
+    capsys.readouterr()
+    assert tool.main(["--vllm", str(tmp_path), "--check"]) == 1
+    assert "missing: entries of supported_models" in capsys.readouterr().out
+    assert tool.main(["--vllm", str(tmp_path), "--apply"]) == 0 and file.read_text() == applied
+
+    theirs = (("no LoRA here", "LoRA later"),)
+    file.write_text(change(applied, *theirs))
+    assert tool.main(["--vllm", str(tmp_path), "--revert"]) == 0
+    assert file.read_text() == change(LISTED, *theirs)
+
+
+def test_an_edit_that_would_not_parse_is_not_written(tool, tmp_path, monkeypatch, capsys):
+    import platform_edits
+
+    file = write(tmp_path, "plugin")
+    monkeypatch.setattr(platform_edits, "WORKER", "        if broken\n")
+    assert tool.main(["--vllm", str(tmp_path), "--apply"]) == 2
+    assert "not Python" in capsys.readouterr().err and file.read_text() == PLUGIN
