@@ -11,12 +11,11 @@ import torch
 from datasets import Dataset
 
 from models.demos.wormhole.bge_large_en.demo import dataset_evaluation
-from models.demos.wormhole.bge_large_en.demo.checkpoints import STSB_PACKAGE, registry_minilm, stsb_test
+from models.demos.wormhole.bge_large_en.demo.checkpoints import STSB_PACKAGE, stsb_test
 from models.demos.wormhole.bge_large_en.demo.evaluation_report import Score, report, table
-from models.demos.wormhole.bge_large_en.demo.seeded_checkpoint import write_seeded_checkpoint
 from models.demos.wormhole.bge_large_en.demo.text_encoder import longest_input, query_instruction
 from models.demos.wormhole.bge_large_en.reference import published
-from models.demos.wormhole.bge_large_en.tests.tiny_hub import TINY
+from models.demos.wormhole.bge_large_en.tests.seeded_folder import TINY, seeded_folder
 
 mteb_tasks = pytest.importorskip("models.demos.wormhole.bge_large_en.demo.mteb_tasks", reason="needs the package mteb")
 
@@ -148,14 +147,11 @@ def test_table_and_report():
 
 
 def test_the_command(tmp_path, capsys):
-    tokenizer = registry_minilm()
-    if tokenizer is None:
-        pytest.skip("no installed package holds a BERT tokenizer")
     try:
         stsb_test()
     except FileNotFoundError:
         pytest.skip(f"{STSB_PACKAGE} is not installed")
-    folder = write_seeded_checkpoint(tmp_path / "tiny", tokenizer, **TINY)
+    folder = seeded_folder(tmp_path / "tiny", **TINY)
     output = tmp_path / "scores.json"
     arguments = ["--model", folder, "--name", published.BGE_LARGE, "--offline", "--limit", 4, "--max-seq-len", 64]
     assert dataset_evaluation.main([*map(str, arguments), "--output", str(output)]) == 0

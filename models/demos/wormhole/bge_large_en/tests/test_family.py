@@ -10,11 +10,10 @@ The exact widths of each, cut to two layers to keep it short, with seeded weight
 import pytest
 import torch
 
-from models.demos.wormhole.bge_large_en.demo.checkpoints import registry_minilm
 from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbedding
-from models.demos.wormhole.bge_large_en.demo.seeded_checkpoint import write_seeded_checkpoint
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
 from models.demos.wormhole.bge_large_en.tests.metrics import centred_cosines, cosines
+from models.demos.wormhole.bge_large_en.tests.seeded_folder import seeded_folder
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
 
 FAMILY = {  # hidden_size, num_attention_heads, intermediate_size of BAAI/bge-*-en-v1.5
@@ -27,12 +26,9 @@ TEXTS = SENTENCES[20:29]  # nine: a full step and a lone row
 
 @pytest.mark.parametrize("size", ["small", "base", pytest.param("large", marks=pytest.mark.slow)])  # demo.py has large
 def test_vectors_are_the_references(device, tmp_path, size):
-    tokenizer = registry_minilm()
-    if tokenizer is None:
-        pytest.skip("no installed package holds a BERT tokenizer")
     hidden, heads, intermediate = FAMILY[size]
     config = dict(hidden_size=hidden, num_attention_heads=heads, intermediate_size=intermediate, num_hidden_layers=2)
-    folder = write_seeded_checkpoint(tmp_path / size, tokenizer, **config)
+    folder = seeded_folder(tmp_path / size, **config)
     reference = ReferenceEncoder.from_pretrained(folder)
     model = BGEForEmbedding(device=device, model_name=str(folder), max_seq_len=64)
     ids = reference.tokenizer(TEXTS)["input_ids"]

@@ -13,30 +13,18 @@ import torch
 import ttnn
 from transformers import BertConfig
 
-from models.demos.wormhole.bge_large_en.demo.checkpoints import BGE_LARGE, registry_minilm
+from models.demos.wormhole.bge_large_en.demo.checkpoints import BGE_LARGE
 from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbedding
-from models.demos.wormhole.bge_large_en.demo.seeded_checkpoint import write_seeded_checkpoint
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets
 from models.demos.wormhole.bge_large_en.tests.metrics import cosines
+from models.demos.wormhole.bge_large_en.tests.seeded_folder import TINY, seeded_folder
 from models.demos.wormhole.bge_large_en.tt.weights import Weights
-
-TINY = dict(
-    hidden_size=128,
-    num_attention_heads=4,
-    intermediate_size=256,
-    num_hidden_layers=2,
-    vocab_size=30522,
-    max_position_embeddings=96,
-)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    tokenizer = registry_minilm()
-    if tokenizer is None:
-        pytest.skip("no installed package holds a BERT tokenizer")
-    return write_seeded_checkpoint(tmp_path_factory.mktemp("tiny") / "tiny", tokenizer, **TINY)
+    return seeded_folder(tmp_path_factory.mktemp("tiny") / "tiny", **{**TINY, "max_position_embeddings": 96})
 
 
 @pytest.fixture

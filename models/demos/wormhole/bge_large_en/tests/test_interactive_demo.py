@@ -12,9 +12,8 @@ from models.demos.wormhole.bge_large_en.demo import interactive_demo
 from models.demos.wormhole.bge_large_en.demo.checkpoints import MINILM, registry_minilm
 from models.demos.wormhole.bge_large_en.demo.passages import Passage, read_passages, split_passages
 from models.demos.wormhole.bge_large_en.demo.search_index import Maker, SearchIndex, load_index
-from models.demos.wormhole.bge_large_en.demo.seeded_checkpoint import write_seeded_checkpoint
+from models.demos.wormhole.bge_large_en.tests.seeded_folder import TINY, seeded_folder
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
-from models.demos.wormhole.bge_large_en.tests.tiny_hub import TINY
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +25,8 @@ def folder():
 
 
 @pytest.fixture(scope="module")
-def tiny(folder, tmp_path_factory):
-    return write_seeded_checkpoint(tmp_path_factory.mktemp("tiny") / "tiny", folder, **TINY)
+def tiny(tmp_path_factory):
+    return seeded_folder(tmp_path_factory.mktemp("tiny") / "tiny", **TINY)
 
 
 def test_paragraphs_of_a_folder(tmp_path):

@@ -24,8 +24,8 @@ from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbeddi
 from models.demos.wormhole.bge_large_en.demo.seeded_checkpoint import write_seeded_checkpoint
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets
 from models.demos.wormhole.bge_large_en.tests.perf.targets import MODEL, Target, load
+from models.demos.wormhole.bge_large_en.tests.seeded_folder import TINY
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
-from models.demos.wormhole.bge_large_en.tests.tiny_hub import TINY
 from models.demos.wormhole.bge_large_en.tt.checkpoint import locate
 from models.emulated_wormhole import detect
 from models.emulated_wormhole.target import SILICON

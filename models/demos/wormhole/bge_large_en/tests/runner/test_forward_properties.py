@@ -15,23 +15,18 @@ import ttnn
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.demos.wormhole.bge_large_en.demo.checkpoints import registry_minilm
 from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbedding
-from models.demos.wormhole.bge_large_en.demo.seeded_checkpoint import write_seeded_checkpoint
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets
 from models.demos.wormhole.bge_large_en.tests.runner.profiles import examples
-from models.demos.wormhole.bge_large_en.tests.runner.small_model import TINY
+from models.demos.wormhole.bge_large_en.tests.seeded_folder import TINY, seeded_folder
 
-LONGEST, VOCABULARY = 128, 30522
+LONGEST, VOCABULARY = 128, TINY["vocab_size"]
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    tokenizer = registry_minilm()
-    if tokenizer is None:
-        pytest.skip("no installed package holds a BERT tokenizer")
-    config = {**TINY, "num_hidden_layers": 1, "vocab_size": VOCABULARY}
-    folder = write_seeded_checkpoint(tmp_path_factory.mktemp("tiny") / "tiny", tokenizer, **config)
+    config = {**TINY, "num_hidden_layers": 1}
+    folder = seeded_folder(tmp_path_factory.mktemp("tiny") / "tiny", **config)
     device = ttnn.open_device(device_id=0)
     buckets = Buckets((32, 64, 128), (1, 8), packed=(128,))
     model = BGEForEmbedding(device=device, model_name=str(folder), max_seq_len=LONGEST, buckets=buckets)

@@ -13,9 +13,8 @@ import sys
 
 import pytest
 
-from models.demos.wormhole.bge_large_en.demo.checkpoints import registry_minilm
-from models.demos.wormhole.bge_large_en.demo.seeded_checkpoint import write_seeded_checkpoint
 from models.demos.wormhole.bge_large_en.tests.runner.small_model import TINY
+from models.demos.wormhole.bge_large_en.tests.seeded_folder import seeded_folder
 from models.emulated_wormhole import detect
 
 pytestmark = pytest.mark.skipif(not detect().emulated, reason="a card or a simulator is there")
@@ -76,10 +75,7 @@ for rows, columns in shapes:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    tokenizer = registry_minilm()
-    if tokenizer is None:
-        pytest.skip("no installed package holds a BERT tokenizer")
-    return write_seeded_checkpoint(tmp_path_factory.mktemp("tiny") / "tiny", tokenizer, **TINY)
+    return seeded_folder(tmp_path_factory.mktemp("tiny") / "tiny", **TINY)
 
 
 @pytest.mark.parametrize("board, shapes", [("n300", ["1x2"]), ("T3K", ["1x8", "2x4"])])

@@ -10,19 +10,11 @@ import sys
 import pytest
 import torch
 
-from models.demos.wormhole.bge_large_en.demo.seeded_checkpoint import write_seeded_checkpoint
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
+from models.demos.wormhole.bge_large_en.tests.seeded_folder import TINY, seeded_folder
 
 pytest.importorskip("vllm")
 
-SMALL = dict(
-    hidden_size=128,
-    num_attention_heads=4,
-    intermediate_size=256,
-    num_hidden_layers=2,
-    vocab_size=30522,
-    max_position_embeddings=96,
-)
 LENGTHS = (3, 30, 64, 17, 33, 5, 12, 40, 9, 50, 2, 61)  # tokens: more texts than a step of one chip takes
 # Arguments: checkpoint, file for the rows, dtypes. One worker after another, each with its rows in the file.
 SERVE = """
@@ -68,8 +60,8 @@ def serve(board: str, model, file, environment, *dtypes: str) -> dict:
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory, minilm):
-    return write_seeded_checkpoint(tmp_path_factory.mktemp("model") / "small", minilm, **SMALL)
+def model(tmp_path_factory):
+    return seeded_folder(tmp_path_factory.mktemp("model") / "tiny", **{**TINY, "max_position_embeddings": 96})
 
 
 @pytest.fixture(scope="module")

@@ -7,25 +7,19 @@
 import pytest
 import torch
 
-from models.demos.wormhole.bge_large_en.demo.checkpoints import registry_minilm
 from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbedding
-from models.demos.wormhole.bge_large_en.demo.seeded_checkpoint import write_seeded_checkpoint
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
 from models.demos.wormhole.bge_large_en.tests.metrics import cosines
+from models.demos.wormhole.bge_large_en.tests.seeded_folder import TINY, seeded_folder
 from models.demos.wormhole.bge_large_en.tests.vllm.hardening.tally import count
 
 GOOD = torch.tensor([[101, 7592, 2088, 102]])
 FLOATS = torch.tensor([[101.0, float("nan"), 102.0]])
-TINY = dict(hidden_size=128, num_attention_heads=4, intermediate_size=256, num_hidden_layers=2)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    tokenizer = registry_minilm()
-    if tokenizer is None:
-        pytest.skip("no installed package holds a BERT tokenizer")
-    sizes = dict(vocab_size=30522, max_position_embeddings=512)
-    return write_seeded_checkpoint(tmp_path_factory.mktemp("tiny") / "tiny", tokenizer, **TINY, **sizes)
+    return seeded_folder(tmp_path_factory.mktemp("tiny") / "tiny", **TINY)
 
 
 @pytest.fixture(scope="module")
