@@ -6,7 +6,7 @@
 
 from dataclasses import dataclass
 
-PROFILES, SEQUENCES, BATCH, GRID = ("performance", "accuracy"), (384, 512), 8, (8, 8)
+SEQUENCES, BATCH, GRID = (384, 512), 8, (8, 8)
 OPS = "QKV, split heads, Q K^T, softmax, times V, join heads, output, norm 1, FF1, FF2, norm 2".split(", ")
 
 

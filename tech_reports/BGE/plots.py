@@ -20,9 +20,10 @@ from pathlib import Path
 import matplotlib
 import matplotlib.pyplot as plt
 
+from models.demos.wormhole.bge_large_en.tt.profiles import PROFILES
 from models.emulated_wormhole import activate, dispatch_only
 from tech_reports.BGE import tables
-from tech_reports.BGE.cases import BATCH, OPS, PROFILES, SEQUENCES, Case, Op, case
+from tech_reports.BGE.cases import BATCH, OPS, SEQUENCES, Case, Op, case
 
 HERE = Path(__file__).parent
 REPORT = HERE / "bge.md"

@@ -32,15 +32,15 @@ from models.demos.wormhole.bge_large_en.demo.checkpoints import (
     choose_located,
     hub_has_dataset,
 )
+from models.demos.wormhole.bge_large_en.demo.device_params import DEVICE_PARAMS
 from models.demos.wormhole.bge_large_en.demo.evaluation_report import Score, report, table
 from models.demos.wormhole.bge_large_en.reference import published
+from models.demos.wormhole.bge_large_en.tt.profiles import PROFILES
 from models.emulated_wormhole import activate, detect
 
 TASKS = tuple(published.MTEB_SCORES[published.BGE_LARGE])
-PROFILES = ("performance", "accuracy")
 MAX_BATCH = 8  # rows of a step per chip
 HUB_PROBE = "mteb/stsbenchmark-sts"  # the data set that tells whether the hub answers
-DEVICE_PARAMS = [{"l1_small_size": 24576, "trace_region_size": 23887872, "num_command_queues": 2}]
 PACKAGES = ("mteb", "ttnn", "torch", "transformers")
 PARAMETERS = "model_name, sequence_length, dataset_name, max_samples, batch_size"
 STS = [(published.BGE_LARGE, 384, "STSBenchmark", 100, MAX_BATCH)]

@@ -19,6 +19,7 @@ from loguru import logger
 from transformers import AutoTokenizer, BertConfig
 
 from models.demos.wormhole.bge_large_en.demo.checkpoints import BGE_LARGE, find_checkpoint, registry_minilm
+from models.demos.wormhole.bge_large_en.demo.device_params import DEVICE_PARAMS
 from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbedding
 from models.demos.wormhole.bge_large_en.demo.seeded_checkpoint import write_seeded_checkpoint
 from models.demos.wormhole.bge_large_en.demo.similarity_plot import similarity_matrix
@@ -37,7 +38,6 @@ SENTENCES = [
 ]
 MIN_COSINE = 0.997
 pytestmark = pytest.mark.timeout(900)  # emulated, 24 layers of full rows may take over tt-metal's 300 s
-DEVICE_PARAMS = [{"l1_small_size": 24576, "trace_region_size": 23887872, "num_command_queues": 2}]
 
 
 @pytest.fixture(scope="module")

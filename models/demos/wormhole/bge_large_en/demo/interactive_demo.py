@@ -23,17 +23,17 @@ from loguru import logger
 from tqdm import tqdm
 
 from models.demos.wormhole.bge_large_en.demo.checkpoints import choose, choose_default, choose_located
+from models.demos.wormhole.bge_large_en.demo.device_params import DEVICE_PARAMS
 from models.demos.wormhole.bge_large_en.demo.passages import read_passages, split_passages
 from models.demos.wormhole.bge_large_en.demo.search_index import Maker, SearchIndex, build_index, load_index
 from models.demos.wormhole.bge_large_en.demo.similarity_plot import plot_similarities
 from models.demos.wormhole.bge_large_en.reference.published import BGE_LARGE
+from models.demos.wormhole.bge_large_en.tt.profiles import PROFILES
 from models.emulated_wormhole import activate
 
 KNOWLEDGE_BASE = Path(__file__).with_name("knowledge_base.txt")
-PROFILES = ("performance", "accuracy")
 MAX_SEQ_LEN = 384
 EXIT = ("exit", "quit")
-DEVICE_PARAMS = [{"l1_small_size": 24576, "trace_region_size": 23887872, "num_command_queues": 2}]
 EXAMPLES = ("Why do I have to weep in the kitchen?", "I can't sign in any more", "How do insects find their food?")
 TOLERANCE = 0.02  # of a cosine between device and fp32, tt-metal's of its demos
 

@@ -13,12 +13,11 @@ import torch
 import ttnn
 from transformers import AutoTokenizer
 
+from models.demos.wormhole.bge_large_en.demo.device_params import L1_SMALL_SIZE, TRACE_REGION_SIZE
 from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbedding
 from models.demos.wormhole.bge_large_en.reference import published
 from models.demos.wormhole.bge_large_en.vllm_plugin.devices import open_mesh
 
-# What tt-metal's demos open a device with, in bytes: L1 per core; DRAM per chip for traces.
-_L1_SMALL_SIZE, _TRACE_REGION_SIZE = 24576, 23887872
 _TEXTS_AT_ONCE = 512  # enough to fill rows and batches
 
 
@@ -54,7 +53,7 @@ class TextEncoder:
 @contextlib.contextmanager
 def open_device():
     """The mesh of chips that MESH_DEVICE asks for, or of all that are there; closed at the end."""
-    mesh = open_mesh(l1_small_size=_L1_SMALL_SIZE, trace_region_size=_TRACE_REGION_SIZE)
+    mesh = open_mesh(l1_small_size=L1_SMALL_SIZE, trace_region_size=TRACE_REGION_SIZE)
     try:
         yield mesh
     finally:

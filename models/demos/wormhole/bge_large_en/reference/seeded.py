@@ -23,7 +23,7 @@ _DEVIATIONS = (
     ("bias", 0.05),
 )
 
-BGE_LARGE = dict(
+BGE_LARGE_CONFIG = dict(
     vocab_size=30522,
     hidden_size=1024,
     num_hidden_layers=24,
@@ -39,7 +39,7 @@ BGE_LARGE = dict(
 def seeded_bert(seed: int = 0, **config) -> BertModel:
     """An fp32 BertModel (no pooler) of `config` (BGE-large where not given) with weights drawn from `seed`."""
     with torch.device("meta"):
-        model = BertModel(BertConfig(**{**BGE_LARGE, **config}), add_pooling_layer=False)
+        model = BertModel(BertConfig(**{**BGE_LARGE_CONFIG, **config}), add_pooling_layer=False)
     model = model.to_empty(device="cpu").eval()
     model.embeddings.position_ids = torch.arange(model.config.max_position_embeddings)[None]
     model.embeddings.token_type_ids = torch.zeros_like(model.embeddings.position_ids)

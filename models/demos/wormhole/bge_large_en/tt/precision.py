@@ -13,11 +13,10 @@ from dataclasses import dataclass, replace
 import ttnn
 
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims
+from models.demos.wormhole.bge_large_en.tt.profiles import PROFILES
 
 LOFI, HIFI2, HIFI4 = ttnn.MathFidelity.LoFi, ttnn.MathFidelity.HiFi2, ttnn.MathFidelity.HiFi4
 BF16, BF8 = ttnn.bfloat16, ttnn.bfloat8_b
-
-PROFILES = ("performance", "accuracy")
 
 
 @dataclass(frozen=True)

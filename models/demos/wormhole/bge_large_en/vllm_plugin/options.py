@@ -8,6 +8,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from models.demos.wormhole.bge_large_en.tt.profiles import PROFILES
+
 MAX_DEVICE_BATCH = 8  # rows of a step per chip: one for each row of worker cores
 # As vllm-tt-plugin has them. An encoder has no decode step, so "decode_only" leaves it nothing to trace.
 TRACED = {"all": True, "decode_only": False, "none": False}
@@ -78,8 +80,8 @@ class PoolingOptions:
         if self.trace_region_size is not None:
             self._require_int("trace_region_size", minimum=0)
         self._require_int("l1_small_size", minimum=0)
-        if self.optimizations not in ("performance", "accuracy"):
-            self._refuse("optimizations", "'performance' or 'accuracy'")
+        if self.optimizations not in PROFILES:
+            self._refuse("optimizations", " or ".join(map(repr, PROFILES)))
         if not isinstance(self.enable_model_warmup, bool):
             self._refuse("enable_model_warmup", "true or false")
         self._require_int("max_device_batch", minimum=1, maximum=MAX_DEVICE_BATCH)

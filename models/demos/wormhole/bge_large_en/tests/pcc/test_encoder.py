@@ -9,7 +9,7 @@ import torch
 import ttnn
 from transformers import BertConfig
 
-from models.demos.wormhole.bge_large_en.reference.seeded import BGE_LARGE
+from models.demos.wormhole.bge_large_en.reference.seeded import BGE_LARGE_CONFIG
 from models.demos.wormhole.bge_large_en.runner.inputs import rows_from_padded
 from models.demos.wormhole.bge_large_en.tests.metrics import centred_cosines, cosines, pcc
 from models.demos.wormhole.bge_large_en.tests.seeded_batch import mixed_batch, seeded_pair
@@ -30,7 +30,7 @@ MODELLED_LINE = {"performance": 0.99, "accuracy": 0.999}
 
 def large(profile: str) -> Precision:
     """What a profile makes of BGE-large."""
-    return profile_precision(profile, BertDims.from_hf(BertConfig(**BGE_LARGE)))
+    return profile_precision(profile, BertDims.from_hf(BertConfig(**BGE_LARGE_CONFIG)))
 
 
 def compare(device, pooling, precision, batch, length, **config):

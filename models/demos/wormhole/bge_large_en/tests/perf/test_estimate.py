@@ -26,12 +26,11 @@ from models.demos.wormhole.bge_large_en.tests.perf.baseline import BASELINE
 from models.demos.wormhole.bge_large_en.tests.perf.op_records import MATMUL, MOVEMENT, kind_of, record_ops
 from models.demos.wormhole.bge_large_en.tests.perf.silicon_figures import FIGURES
 from models.demos.wormhole.bge_large_en.tt import bert
-from models.demos.wormhole.bge_large_en.tt.precision import profile_precision
+from models.demos.wormhole.bge_large_en.tt.precision import PROFILES, profile_precision
 from models.emulated_wormhole import dispatch_only
 
 BATCH = 8
 LENGTHS = (384, 512)
-PROFILES = ("performance", "accuracy")
 
 
 @functools.cache

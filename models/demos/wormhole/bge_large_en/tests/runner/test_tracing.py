@@ -10,7 +10,7 @@ import pytest
 import torch
 import ttnn
 
-from models.demos.wormhole.bge_large_en.demo.demo import DEVICE_PARAMS
+from models.demos.wormhole.bge_large_en.demo.device_params import DEVICE_PARAMS
 from models.demos.wormhole.bge_large_en.runner import runner as runner_module
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, default_buckets
 from models.demos.wormhole.bge_large_en.runner.tracing import can_trace, shapes_held, trace_bytes, trace_region
