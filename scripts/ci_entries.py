@@ -95,7 +95,10 @@ def wanted_minutes(jobs: str, added: str) -> list[tuple[str, str, int]]:
 
 
 def raise_budget(text: str, team: str, pipeline: str, sku: str, minutes: int) -> tuple[str, int | None]:
-    """time_budget.yaml with at least so many minutes, and what it had if that was less, else None."""
+    """time_budget.yaml with at least so many minutes, and what it had if that was less, else None.
+
+    SystemExit for one without that team, pipeline or SKU.
+    """
     document = yaml.safe_load(text)
     try:
         had = document[team][pipeline][sku]
@@ -112,7 +115,7 @@ def raise_budget(text: str, team: str, pipeline: str, sku: str, minutes: int) ->
 
 
 def add_row(text: str, row: str) -> str:
-    """The table of models with one more row at the end of the table of NLP models."""
+    """The table of models with one more row at the end of the table of NLP models. SystemExit without one."""
     if row.split("]")[0] in text:
         return text
     lines = text.splitlines(keepends=True)

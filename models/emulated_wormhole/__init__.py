@@ -137,7 +137,10 @@ def modelled_fidelity():
 
 
 def golden(*names: str):
-    """Decorator: golden function for ops called `names` ("ttnn.…"); see golden_ops. Only where ttnn is installed."""
+    """Decorator: golden function for ops called `names` ("ttnn.…"); see golden_ops.
+
+    EmulationError where ttnn is not imported yet: call activate() first.
+    """
     if "ttnn" not in sys.modules:
         raise EmulationError("call models.emulated_wormhole.activate() before registering a golden function")
     from models.emulated_wormhole.golden_ops import golden as register

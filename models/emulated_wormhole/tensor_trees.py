@@ -11,6 +11,7 @@ import ttnn
 
 
 def on_device(tensor: ttnn.Tensor) -> bool:
+    """Whether its data lies in buffers of a device, not on the host."""
     return tensor.storage_type() == ttnn.StorageType.DEVICE
 
 

@@ -56,6 +56,7 @@ def checkpoint(model_location_generator, tmp_path_factory) -> Path:
 
 
 def tokenize(checkpoint: Path, sentences: list[str], length: int):
+    """ids and mask, (N, length) int64, of N sentences, padded or cut to `length` tokens."""
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     return tokenizer(sentences, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
 

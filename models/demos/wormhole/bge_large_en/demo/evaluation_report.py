@@ -26,10 +26,12 @@ class Score:
 
     @property
     def to_reference(self) -> float:
+        """Points above the reference."""
         return self.device - self.reference
 
     @property
     def to_published(self) -> float | None:
+        """Points above what is published, None where nothing is."""
         return None if self.published is None else self.device - self.published
 
 

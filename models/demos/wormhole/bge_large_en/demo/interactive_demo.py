@@ -106,6 +106,7 @@ def converse(search: Search, k: int, read: Callable[[str], str] = input) -> None
 
 
 def answer(search: Search, query: str, k: int) -> None:
+    """Print the k best passages, or say on stderr what is wrong with the query."""
     try:
         print(search.ask(query, k))
     except ValueError as error:

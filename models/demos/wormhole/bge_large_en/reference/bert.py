@@ -24,7 +24,10 @@ class ReferenceEncoder:
 
     @classmethod
     def from_pretrained(cls, path: str | Path) -> "ReferenceEncoder":
-        """From a local checkpoint folder in the layout of sentence-transformers (modules.json, 1_Pooling)."""
+        """From a local checkpoint folder in the layout of sentence-transformers (modules.json, 1_Pooling).
+
+        ValueError for a pooling that is neither CLS nor mean.
+        """
         path = Path(path)
         modules = json.loads((path / "modules.json").read_text())
         kinds = {module["type"].rsplit(".", 1)[-1]: module["path"] for module in modules}

@@ -76,6 +76,7 @@ class Step:
 
     @property
     def shape(self) -> tuple[int, int, bool]:
+        """(batch, sequence length, packed), as in Buckets.shapes."""
         return self.batch, self.sequence, self.packed
 
 

@@ -37,6 +37,7 @@ class Queues:
         ttnn.copy(source, target)
 
     def execute(self, trace) -> None:
+        """Replay a captured trace."""
         ttnn.execute_trace(self.device, trace, cq_id=COMPUTE, blocking=False)
 
     def read(self, tensor, host) -> None:

@@ -26,6 +26,7 @@ def grid_columns(dims: BertDims, max_columns: int) -> int:
 
 
 def largest_divisor(value: int, limit: int) -> int:
+    """The largest divisor of `value` that is at most `limit`; both at least 1."""
     return max(divisor for divisor in range(1, min(value, limit) + 1) if value % divisor == 0)
 
 

@@ -28,6 +28,7 @@ class BertDims:
 
     @property
     def head_size(self) -> int:
+        """d, elements of a head."""
         return self.hidden_size // self.num_attention_heads
 
     @classmethod

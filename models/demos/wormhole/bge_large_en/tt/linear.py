@@ -17,6 +17,7 @@ from models.demos.wormhole.bge_large_en.tt.weights import Weights, multiplied_we
 
 
 def to_device(tensor: torch.Tensor, device, dtype, layout=ttnn.TILE_LAYOUT):
+    """A weight of any shape in DRAM as `dtype`; on a mesh the same on every chip."""
     return ttnn.from_torch(tensor, dtype=dtype, layout=layout, device=device, memory_config=ttnn.DRAM_MEMORY_CONFIG)
 
 
@@ -31,10 +32,12 @@ class Linear:
 
     @classmethod
     def take(cls, weights: Weights, out_size: int, in_size: int, device, dtype, precision: MatmulPrecision) -> "Linear":
+        """From "weight" (out, in) and "bias" (out,) of `weights`, which raises KeyError or ValueError for others."""
         weight, bias = weights.take("weight", (out_size, in_size)), weights.take("bias", (out_size,))
         return cls(weight, bias, device, dtype, precision)
 
     def __call__(self, x, program_config, memory_config, kernel, dtype=None):
+        """(B, 1, R, in) -> (B, 1, R, out) of `dtype`, by default the precision's."""
         return ttnn.linear(
             x,
             self.weight,
@@ -63,6 +66,7 @@ class LayerNorm:
         self.epsilon = dims.layer_norm_eps
 
     def __call__(self, x, residual, plan: ShapePlan, rows: RowsPlan):
+        """x, residual (B, 1, R, H), block sharded alike -> (B, 1, R, H)."""
         out = ttnn.layer_norm(
             x,
             epsilon=self.epsilon,

@@ -32,9 +32,9 @@ class MatmulPrecision:
 class Precision:
     """weights: dtype of the matmul weights; the rest one MatmulPrecision per matmul, in the order they run.
 
-    output and ff2 have one dtype, that of the hidden states. approximate_gelu: in FF1, by six straight lines
-    (ckernel_sfpu_gelu.h of tt-metal) and not by the error function. The exponentials of the softmax stay exact in every
-    profile: that of a masked score must be 0.
+    output and ff2 have one dtype, that of the hidden states; ValueError for two. approximate_gelu: in FF1, by six
+    straight lines (ckernel_sfpu_gelu.h of tt-metal) and not by the error function. The exponentials of the softmax stay
+    exact in every profile: that of a masked score must be 0.
     """
 
     weights: ttnn.DataType

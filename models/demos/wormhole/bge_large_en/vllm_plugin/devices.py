@@ -105,7 +105,10 @@ def close_mpi_port(environ: MutableMapping[str, str]) -> None:
 
 
 def open_mesh(*, l1_small_size: int, trace_region_size: int):
-    """The mesh of this process, open with two command queues. Sizes in bytes: L1 per core, DRAM per chip."""
+    """The mesh of this process, open with two command queues. Sizes in bytes: L1 per core, DRAM per chip.
+
+    ValueError for a MESH_DEVICE or TT_VISIBLE_DEVICES of another form, or one that asks for what is not there.
+    """
     close_mpi_port(os.environ)
     import ttnn
 

@@ -104,7 +104,10 @@ class TTPoolingWorker(WorkerBase):
         )
 
     def load_model(self, *, load_dummy_weights: bool = False) -> None:
-        """Build the model on the device; closes the device again when that fails."""
+        """Build the model on the device; closes the device again when that fails.
+
+        ValueError for load_dummy_weights, and as BGEForEmbedding raises it.
+        """
         if load_dummy_weights:
             raise ValueError("load_dummy_weights is True; the TT pooling worker loads the checkpoint's weights only")
         from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbedding

@@ -55,7 +55,7 @@ def client(app) -> TestClient:
     return TestClient(app)
 
 
-def test_bare_exceptions_are_answered_and_not_raised_again(client, caplog):
+def test_bare_exceptions_are_answered_and_not_raised_again(client):
     answer = client.get("/raise/value")
     assert answer.status_code == 400 and answer.json() == {
         "error": {"message": "5 is too much", "type": "BadRequestError", "param": None, "code": 400}
