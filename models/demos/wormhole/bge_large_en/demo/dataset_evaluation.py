@@ -224,7 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("dataset_evaluation: the package mteb (2 or later) is not installed: pip install mteb", file=sys.stderr)
         return 1
     target = activate()
-    print(f"target: {target.describe()}", file=sys.stderr)
+    print(f"running on: {target.describe()}", file=sys.stderr)
     from models.demos.wormhole.bge_large_en.demo.text_encoder import open_device
 
     try:

@@ -188,7 +188,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(f"batching: {error}")
     target = activate()
     log = sys.stderr if options.json else sys.stdout
-    print(f"target: {target.describe()}; device times are estimates, host times are of this machine", file=log)
+    print(f"running on: {target.describe()}; device times are estimates, host times are of this machine", file=log)
     # ttnn prints its configuration to stdout as it is imported.
     with contextlib.redirect_stdout(sys.stderr):
         import ttnn

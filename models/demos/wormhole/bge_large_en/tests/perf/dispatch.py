@@ -251,7 +251,7 @@ def main() -> None:
     parser.add_argument("--seq", type=int, default=384)
     parser.add_argument("--profile", default="performance")
     options = parser.parse_args()
-    print(f"target: {activate().describe()}")
+    print(f"running on: {activate().describe()}")
     with dispatch_only():
         import ttnn
 

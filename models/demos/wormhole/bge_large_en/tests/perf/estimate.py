@@ -172,7 +172,7 @@ def main(arguments: list[str] | None = None) -> None:
     options, out = parse(arguments), own_stdout()
     target = activate()
     log = sys.stderr if options.json else out
-    print(f"target: {target.describe()}; times below are estimates, bounds are lower bounds", file=log)
+    print(f"running on: {target.describe()}; times below are estimates, bounds are lower bounds", file=log)
     import ttnn
 
     from models.demos.wormhole.bge_large_en.tests.perf import calibration, forward, profiler

@@ -226,7 +226,7 @@ def test_command():
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     result = json.loads(run.stdout)
     assert result["baseline"] is None and result["launches_per_layer"] == 11
-    assert "target: " in run.stderr and "lower bounds" in run.stderr
+    assert "running on: " in run.stderr and "lower bounds" in run.stderr
 
 
 def test_stdout_is_the_commands_own():

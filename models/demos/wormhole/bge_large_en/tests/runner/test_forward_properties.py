@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbedding
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets
-from models.demos.wormhole.bge_large_en.tests.runner.profiles import examples
+from models.demos.wormhole.bge_large_en.tests.runner.examples import examples
 from models.demos.wormhole.bge_large_en.tests.seeded_folder import TINY, seeded_folder
 
 LONGEST, VOCABULARY = 128, TINY["vocab_size"]

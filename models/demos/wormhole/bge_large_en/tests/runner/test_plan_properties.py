@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, Step, default_buckets, plan_steps
-from models.demos.wormhole.bge_large_en.tests.runner.profiles import examples
+from models.demos.wormhole.bge_large_en.tests.runner.examples import examples
 from models.demos.wormhole.bge_large_en.tests.runner.test_batch_plan import check, cost
 from models.demos.wormhole.bge_large_en.tt.dims import TILE
 
