@@ -44,7 +44,7 @@ def layer_of(items: list, name_of) -> list:
     return items[start:end]
 
 
-def estimate(device, dims, precision, sequence: int, fitted, with_l1: bool = True):
+def estimate(device, dims, precision, sequence: int, with_l1: bool = True):
     """(forward.Forward, graph captured without dispatch or None) of a warm step."""
     import ttnn
 
@@ -69,7 +69,7 @@ def case(device, profile: str, sequence: int, fitted) -> Case:
 
     dims = forward.model_dims("large")
     precision = profile_precision(profile, dims)
-    found, graph = estimate(device, dims, precision, sequence, fitted)
+    found, graph = estimate(device, dims, precision, sequence)
     layer = layer_of(list(found.ops), lambda op: op.name)
     usage = layer_of([call for call in l1_by_call(graph) if call.name != "ttnn.deallocate"], lambda call: call.name)
     ops = tuple(

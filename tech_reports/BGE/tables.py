@@ -208,7 +208,7 @@ def frontier_speeds(device, dims, names, fitted) -> dict[str, float]:
     for choice, precision in variants(dims).items():
         if choice in names:
             with contextlib.suppress(ValueError):  # a shape that has no plan
-                found, _ = estimate(device, dims, precision, 384, fitted, with_l1=False)
+                found, _ = estimate(device, dims, precision, 384, with_l1=False)
                 speeds[choice] = BATCH * 1e6 / fitted.microseconds(work.add(*(op.work for op in found.ops)))
     return speeds
 

@@ -28,10 +28,6 @@ PAIRS = [
 ]
 
 
-def texts_of(*texts):
-    return [{"text": list(texts)}]
-
-
 class Words:
     """An encoder that counts words of the pairs above, and remembers what it was given."""
 

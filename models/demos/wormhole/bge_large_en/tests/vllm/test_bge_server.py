@@ -81,7 +81,7 @@ def routes(bge_server) -> set[tuple[str, str]]:
     return {(path, method) for path, methods in paths.items() for method in methods}
 
 
-def test_every_route_that_computes_wants_the_key(bge_server, bge_name, routes, key):
+def test_every_route_that_computes_wants_the_key(bge_server, bge_name, routes):
     for path, method in sorted(routes):
         for headers in ({}, {"Authorization": "Bearer wrong"}):
             body = {"model": bge_name, **(BODIES.get(path) or {})}

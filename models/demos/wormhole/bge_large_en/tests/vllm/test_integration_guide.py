@@ -27,7 +27,6 @@ MODEL = Path(__file__).parents[2]
 REPOSITORY = Path(__file__).parents[6]
 GUIDE = (MODEL / "demo" / "VLLM_INTEGRATION.md").read_text()
 LARGE, ADDRESS = "BAAI/bge-large-en-v1.5", "http://localhost:8000"
-needs_server = [pytest.mark.server, pytest.mark.timeout(START_LIMIT_S + 300)]
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,6 @@ def run(block: Block, name: str, url: str, environment: dict[str, str]) -> str:
 # --- blocks that are run ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.server
 def test_every_block_that_needs_a_server_or_a_device_is_tested():
     for block in BLOCKS:
         if any(word in block.code for word in (ADDRESS, "ttnn", "LLM(", "api_server")):

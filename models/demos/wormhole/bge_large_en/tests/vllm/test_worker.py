@@ -201,7 +201,7 @@ def test_a_process_that_ends_without_a_shutdown_closes_the_device(worker, device
     assert log[-2:] == [("model.close",), ("close_mesh_device", "the mesh")] and not at_exit.still_active()
 
 
-def test_after_a_shutdown_nothing_is_left_to_do_at_exit(worker, device, log):
+def test_after_a_shutdown_nothing_is_left_to_do_at_exit(worker, device):
     start(worker)
     at_exit = worker._at_exit
     worker.shutdown()
