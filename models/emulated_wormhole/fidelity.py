@@ -96,19 +96,19 @@ class Arithmetic:
 
 
 def truncate(x: torch.Tensor, mantissa_bits: int) -> torch.Tensor:
-    """fp32 with all but the first `mantissa_bits` bits after the leading one cut off, towards zero."""
+    """fp32 of any shape with all but the first `mantissa_bits` bits after the leading one cut off, towards zero."""
     return (x.contiguous().view(torch.int32) & -(1 << (23 - mantissa_bits))).view(torch.float32)
 
 
 def round_away_(x: torch.Tensor, mantissa_bits: int) -> torch.Tensor:
-    """fp32 rounded in place to nearest, ties away from zero."""
+    """fp32 of any shape rounded in place to nearest, ties away from zero."""
     lost = 23 - mantissa_bits
     x.view(torch.int32).add_(1 << (lost - 1)).bitwise_and_(-(1 << lost))
     return x
 
 
 def round_dst_(x: torch.Tensor) -> torch.Tensor:
-    """fp32 rounded in place to TF32, then to bf16, both times with ties away from zero.
+    """fp32 of any shape rounded in place to TF32, then to bf16, both times with ties away from zero.
 
     In one go: 7/16 of a bf16 step and more go up, as adding 9/16 does.
     """

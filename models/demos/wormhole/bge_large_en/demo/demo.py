@@ -62,7 +62,7 @@ def tokenize(checkpoint: Path, sentences: list[str], length: int):
 
 
 def check(vectors: torch.Tensor, checkpoint: Path, batch) -> None:
-    """Print the similarities and compare each row with the reference."""
+    """Print the similarities of vectors (N, H), and compare each with the reference, down to MIN_COSINE."""
     reference = ReferenceEncoder.from_pretrained(checkpoint)
     expected = reference.forward(batch["input_ids"], batch["attention_mask"])
     labels = SENTENCES[: len(vectors)]

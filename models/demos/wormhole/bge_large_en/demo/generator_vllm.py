@@ -153,7 +153,7 @@ class BGEForEmbedding:
         return self.runner.run(rows_from_lists(token_ids, self.dims, self.max_seq_len))
 
     def embed_input_ids(self, input_ids: torch.Tensor) -> torch.Tensor:
-        """Part of vLLM's interface for models that it runs itself; this one embeds on the device."""
+        """Of vLLM's interface for models that it runs itself: NotImplementedError, as this one embeds on the device."""
         raise NotImplementedError("BGEForEmbedding looks embeddings up on the device; call forward()")
 
     def warm_up(self) -> None:

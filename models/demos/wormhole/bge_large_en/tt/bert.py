@@ -90,7 +90,7 @@ class BertLayer:
 
 
 class BertEncoder:
-    """num_hidden_layers layers; the last one computes plan.last.rows of each sentence."""
+    """(B, 1, S, H) -> (B, 1, R, H) through num_hidden_layers layers; R, of the last one alone, is plan.last.rows."""
 
     def __init__(self, weights: Weights, dims: BertDims, device, precision: Precision, attention: str):
         layers, sizes = weights.under("layer"), (dims, device, precision, attention)
