@@ -20,30 +20,10 @@ from models.demos.wormhole.bge_large_en.tt.precision import profile_precision
 from models.demos.wormhole.bge_large_en.tt.weights import Weights
 
 VOCABULARY = 500
-TINY = dict(
-    hidden_size=128,
-    num_attention_heads=4,
-    intermediate_size=256,
-    num_hidden_layers=2,
-    vocab_size=VOCABULARY,
-    max_position_embeddings=256,
-)
-MINILM = dict(
-    hidden_size=384,
-    num_attention_heads=12,
-    intermediate_size=1536,
-    num_hidden_layers=2,
-    vocab_size=VOCABULARY,
-    max_position_embeddings=256,
-)
-BASE = dict(
-    hidden_size=768,
-    num_attention_heads=12,
-    intermediate_size=3072,
-    num_hidden_layers=2,
-    vocab_size=VOCABULARY,
-    max_position_embeddings=256,
-)
+_REST = dict(num_hidden_layers=2, vocab_size=VOCABULARY, max_position_embeddings=256)
+TINY = dict(hidden_size=128, num_attention_heads=4, intermediate_size=256, **_REST)
+MINILM = dict(hidden_size=384, num_attention_heads=12, intermediate_size=1536, **_REST)
+BASE = dict(hidden_size=768, num_attention_heads=12, intermediate_size=3072, **_REST)
 
 
 @functools.cache
