@@ -1,0 +1,35 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""What a Wormhole demands of a plan and a mock device does not check."""
+
+from dataclasses import fields
+
+import pytest
+import ttnn
+
+from models.demos.wormhole.bge_large_en.tests.perf.forward import model_dims
+from models.demos.wormhole.bge_large_en.tt.plan import ShapePlan, plan_shape
+from models.demos.wormhole.bge_large_en.tt.precision import PROFILES, Precision, profile_precision
+
+GRID = (8, 8)
+
+
+def kernels(plan: ShapePlan) -> dict:
+    """Field name -> compute kernel config, of all that a plan has."""
+    return {field.name: getattr(plan, field.name) for field in fields(plan) if field.name.endswith("_kernel")}
+
+
+@pytest.mark.parametrize("model", ["large", "minilm"])
+@pytest.mark.parametrize("profile", [*PROFILES, "bf16"])
+def test_no_hifi4_with_fp32_sums(model, profile):
+    """There a Wormhole can compute worse than in HiFi3: tt-metal issue 38306."""
+    dims = model_dims(model)
+    bf16 = Precision.of_dtypes(ttnn.bfloat16, ttnn.bfloat16)
+    plan = plan_shape(dims, 8, 128, GRID, bf16 if profile == "bf16" else profile_precision(profile, dims))
+    found = kernels(plan)
+    assert len(found) == 7
+    for name, kernel in found.items():
+        assert not (kernel.math_fidelity == ttnn.MathFidelity.HiFi4 and kernel.fp32_dest_acc_en), name
+    assert found["exact_kernel"].fp32_dest_acc_en and not found["exact_kernel"].math_approx_mode
