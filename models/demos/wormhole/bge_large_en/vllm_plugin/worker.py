@@ -175,6 +175,9 @@ class TTPoolingWorker(WorkerBase):
     def initialize_cache(self, num_gpu_blocks: int, num_cpu_blocks: int) -> None:
         """Nor any blocks to take note of; the fork tells."""
 
+    def reset_encoder_cache(self) -> None:
+        """Nor a cache of another encoder's outputs; vLLM asks after a pause."""
+
     def execute_dummy_batch(self) -> None:
         """Data-parallel engines of an encoder share no collective, so an idle one has nothing to run."""
 

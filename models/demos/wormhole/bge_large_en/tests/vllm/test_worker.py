@@ -4,7 +4,9 @@
 
 """The worker against doubles of the device and of the model; the real ones run in test_server.py."""
 
+import inspect
 import os
+import re
 import sys
 from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
@@ -17,6 +19,7 @@ pytest.importorskip("vllm")
 
 from vllm.pooling_params import PoolingParams  # noqa: E402
 from vllm.v1.core.sched.output import NewRequestData, SchedulerOutput  # noqa: E402
+from vllm.v1.executor import Executor  # noqa: E402
 from vllm.v1.outputs import EMPTY_MODEL_RUNNER_OUTPUT  # noqa: E402
 
 from models import emulated_wormhole  # noqa: E402
@@ -396,3 +399,19 @@ def test_what_vllm_asks_of_a_worker_without_a_cache(worker):
     assert worker.get_supported_kv_cache_layouts()
     worker.initialize_from_config(None)
     worker.execute_dummy_batch()
+    worker.reset_encoder_cache()
+
+
+# Of generation, and of what the platform or vLLM's own checks of its configuration refuse.
+NEVER_ASKED = set(
+    "sample_tokens take_draft_token_ids add_lora remove_lora pin_lora list_loras sleep wake_up profile "
+    "save_sharded_state get_kv_connector_handshake_metadata".split()
+)
+
+
+def test_a_worker_has_every_method_that_an_executor_calls():
+    """A missing one ends the engine when it is called while the engine is idle, as the reset of caches after a pause."""
+    called = set(re.findall(r'collective_rpc\(.*?"(\w+)"', inspect.getsource(Executor), re.DOTALL))
+    assert {"execute_model", "reset_mm_cache"} < called
+    missing = [name for name in sorted(called - NEVER_ASKED) if not callable(getattr(TTPoolingWorker, name, None))]
+    assert not missing
