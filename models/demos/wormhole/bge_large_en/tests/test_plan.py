@@ -9,7 +9,7 @@ from dataclasses import fields
 import pytest
 import ttnn
 
-from models.demos.wormhole.bge_large_en.tests.perf.forward import model_dims
+from models.demos.wormhole.bge_large_en.tests.perf.forward import full_rows, model_dims, zero_runner
 from models.demos.wormhole.bge_large_en.tt.plan import ShapePlan, plan_shape
 from models.demos.wormhole.bge_large_en.tt.precision import PROFILES, Precision, profile_precision
 
@@ -33,3 +33,19 @@ def test_no_hifi4_with_fp32_sums(model, profile):
     for name, kernel in found.items():
         assert not (kernel.math_fidelity == ttnn.MathFidelity.HiFi4 and kernel.fp32_dest_acc_en), name
     assert found["exact_kernel"].fp32_dest_acc_en and not found["exact_kernel"].math_approx_mode
+
+
+@pytest.mark.parametrize("device_params", [{"l1_small_size": 65536}], indirect=True)
+def test_planned_for_the_l1_that_a_device_was_opened_with(device):
+    """24,576 bytes of l1_small_size are reckoned with; with more, blocks of K must shrink for the buffers to fit."""
+    dims = model_dims("large", 1)
+    with zero_runner(device, dims, 8, 512, profile_precision("accuracy", dims), "cls") as runner:
+        assert runner.run(full_rows(8, 512)).shape == (8, 1024)
+
+
+@pytest.mark.parametrize("device_params", [{"l1_small_size": 131072}], indirect=True)
+def test_too_little_l1_is_refused_before_weights_are_loaded(device):
+    dims = model_dims("large", 1)
+    with pytest.raises(ValueError, match="attention needs 1282048 bytes of L1 per core, there are 1247264"):
+        with zero_runner(device, dims, 8, 512, profile_precision("accuracy", dims), "cls"):
+            pass
