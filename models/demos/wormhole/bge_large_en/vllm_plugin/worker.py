@@ -236,4 +236,4 @@ class TTPoolingWorker(WorkerBase):
         from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 
         shapes = default_buckets(self.model_config.max_model_len, options.max_device_batch).shapes
-        return trace_bytes(BertDims.from_hf(self.model_config.hf_config), len(shapes))
+        return 2 * trace_bytes(BertDims.from_hf(self.model_config.hf_config), len(shapes))  # DRAM has plenty

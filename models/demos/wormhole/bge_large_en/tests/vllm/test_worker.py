@@ -212,14 +212,14 @@ def test_without_traces_there_is_no_trace_region(worker, device, log):
 
 @pytest.mark.parametrize("length, shapes", [(32, 3), (256, 13), (512, 20)])
 def test_default_trace_region_fits_every_shape(worker, length, shapes):
-    """tt-metal's 46,931 bytes for each of (24 * 11 + 12) programs of a BGE-large step; shapes counted by hand: three
-    batches of each length and, from 256 tokens, packed rows."""
+    """Twice 23,314 bytes for each of (24 * 11 + 12) programs of a BGE-large step; shapes counted by hand: three batches
+    of each length and, from 256 tokens, packed rows."""
     dims = BertDims(1024, 16, 4096, 24, 30522, 512, 2, 1e-12)
     worker.model_config.hf_config = SimpleNamespace(
         model_type="bert", hidden_act="gelu", position_embedding_type="absolute", is_decoder=False, **vars(dims)
     )
     worker.model_config.max_model_len = length
-    assert worker._trace_region_size(PoolingOptions()) == shapes * (24 * 11 + 12) * 46_931
+    assert worker._trace_region_size(PoolingOptions()) == 2 * shapes * (24 * 11 + 12) * 23_314
 
 
 def test_warm_up_can_be_turned_off(worker, device, log):
@@ -352,10 +352,12 @@ def test_dimensions_truncate_before_normalising(served):
     assert raw.tolist() == [1.0, 2.0, 1.0]
 
 
+@pytest.mark.parametrize("dimensions", [None, 3])
 @pytest.mark.parametrize("use_activation", [True, False])
-def test_vectors_outlive_the_models_buffer(served, use_activation):
+def test_vectors_outlive_the_models_buffer(served, use_activation, dimensions):
     served.model.rows = torch.ones(1, HIDDEN)
-    (vector,) = served.execute_model(step(request("a", [1], use_activation=use_activation))).pooler_output
+    asked = request("a", [1], use_activation=use_activation, dimensions=dimensions)
+    (vector,) = served.execute_model(step(asked)).pooler_output
     before = vector.clone()
     served.model.rows.zero_()
     assert torch.equal(vector, before)
