@@ -150,11 +150,19 @@ def _softmax_mask(x, mask, layout, causal: bool, program_config):
 
 
 @golden("ttnn.scale_mask_softmax_in_place", "ttnn.scale_mask_softmax", needs_tensors=True)
-def _scale_mask_softmax(x, scale=None, mask=None, *, tensors, is_causal_mask=False, program_config=None, **_):
-    """x: (B, nh, S, T); mask: additive, (B, 1, 1|32, T) or row-major (B, 1, T/32, 32), or, causal, (B, 1, S, T)."""
+def _scale_mask_softmax(
+    x, scale=None, mask=None, *, tensors, is_causal_mask=False, program_config=None, numeric_stable=False, **_
+):
+    """x: (B, nh, S, T); mask: additive, (B, 1, 1|32, T) or row-major (B, 1, T/32, 32), or, causal, (B, 1, S, T).
+
+    Without numeric_stable the kernel subtracts no maximum: past 88.7 its exponentials are Inf, and the row NaN.
+    """
     x = x if scale is None else x * scale
     if mask is not None:
         x = x + _softmax_mask(x, mask, tensors[1].layout, is_causal_mask, program_config)
+    if not numeric_stable:
+        powers = x.exp()
+        return powers / powers.sum(-1, keepdim=True)
     return torch.softmax(x, dim=-1)
 
 

@@ -56,7 +56,7 @@ def plan_table(case: Case) -> str:
             values, arithmetic = "", "-"
             if config:
                 values = f"block {config.block_h}x{config.block_w}, subblock 1x{config.subblock_w}"
-                arithmetic = "HiFi4, fp32"
+                arithmetic = f"{name(plan.exact_kernel.math_fidelity)}, fp32"
         layout = "height, in its core's shard" if memory is None else shard(memory)
         lines.append(
             (op.label, op.shape, layout, values, name(dtype), arithmetic, f"{op.l1_tensors + op.l1_buffers:,}")

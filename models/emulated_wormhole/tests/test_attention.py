@@ -42,8 +42,8 @@ def softmax(device, x, mask, program_config=SHARDED, **kwargs):
     layout = ttnn.ROW_MAJOR_LAYOUT if mask.shape[-1] == 32 else ttnn.TILE_LAYOUT
     scores = sharded(device, x) if program_config is SHARDED else on(device, x)
     mask = on(device, mask, layout)
-    config = {} if program_config is None else {"program_config": program_config}
-    return emulated_wormhole.read(ttnn.scale_mask_softmax_in_place(scores, 0.5, mask, **config, **kwargs))
+    config = {"numeric_stable": True} | kwargs | ({} if program_config is None else {"program_config": program_config})
+    return emulated_wormhole.read(ttnn.scale_mask_softmax_in_place(scores, 0.5, mask, **config))
 
 
 def expected(x, mask):
@@ -56,6 +56,16 @@ def test_full_mask_of_each_batch_row(device, program_config):
     assert torch.equal(softmax(device, x, mask, program_config, is_causal_mask=True), expected(x, mask))
     with pytest.raises(emulated_wormhole.EmulationError, match="pass is_causal_mask=True"):
         softmax(device, x, mask, program_config)
+
+
+def test_without_the_maximum_large_scores_are_lost(device):
+    """As in the kernel: half of 200 is more than fp32 has an exponential for, half of 100 is not."""
+    x, mask = torch.zeros(SHAPE), full_mask()
+    x[0, 0, 0, 0], x[0, 0, 1, 0] = 200.0, 100.0
+    mask[0, 0, :2, 0] = 0
+    rows = softmax(device, x, mask, is_causal_mask=True, numeric_stable=False)[0, 0]
+    assert rows[0].isnan().any() and torch.allclose(rows[1], expected(x, mask)[0, 0, 1])
+    assert torch.equal(softmax(device, x, mask, is_causal_mask=True), expected(x, mask))
 
 
 @pytest.mark.parametrize("rows", ["row-major", 1, 32])

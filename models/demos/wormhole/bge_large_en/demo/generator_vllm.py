@@ -108,17 +108,18 @@ class BGEForEmbedding:
     ) -> "BGEForEmbedding":
         """What vLLM's TT loaders call. The checkpoint is vllm_config's model, else hf_config's name, else BGE-large.
 
-        tt_data_parallel: the chips of mesh_device each take max_batch_size / tt_data_parallel rows.
-        optimizations: None, "performance" or "accuracy". ValueError for another. buckets: as for the constructor.
+        tt_data_parallel: the chips of mesh_device each take max_batch_size / tt_data_parallel rows, at least one.
+        optimizations: None, "performance" or "accuracy". buckets: as for the constructor. ValueError as there.
         """
-        if tt_data_parallel < 1:
-            raise ValueError(f"tt_data_parallel is {tt_data_parallel}; at least 1 is needed")
+        for name, value in (("tt_data_parallel", tt_data_parallel), ("max_batch_size", max_batch_size)):
+            if value < 1:
+                raise ValueError(f"{name} is {value}; at least 1 is needed")
         name = vllm_config.model_config.model if vllm_config is not None else getattr(hf_config, "_name_or_path", "")
         return cls(
             mesh_device,
             model_location_generator,
             max_batch_size=max(1, max_batch_size // tt_data_parallel),
-            max_seq_len=max_seq_len or DEFAULT_MAX_LENGTH,
+            max_seq_len=DEFAULT_MAX_LENGTH if max_seq_len is None else max_seq_len,
             model_name=name or DEFAULT_MODEL,
             optimizations=optimizations,
             buckets=buckets,

@@ -27,7 +27,7 @@ class Row:
 
 def rows_from_lists(token_ids: Sequence[Sequence[int]], dims: BertDims, max_length: int) -> list[Row]:
     """Rows from lists of token ids. ValueError, naming row, value and limit, for one that can't be embedded."""
-    if token_ids and all(_is_plain(ids, dims.vocab_size, max_length) for ids in token_ids):
+    if len(token_ids) and all(_is_plain(ids, dims.vocab_size, max_length) for ids in token_ids):
         # What a server sends, made into one tensor: an op for each text would cost as much each time as one for all.
         ids = torch.tensor(list(chain.from_iterable(token_ids)))
         return [Row(row) for row in ids.split(list(map(len, token_ids)))]

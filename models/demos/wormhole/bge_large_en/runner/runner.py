@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import cache, partial
 
 import torch
+import ttnn
 from loguru import logger
 from tqdm import tqdm
 
@@ -27,6 +28,7 @@ from models.demos.wormhole.bge_large_en.runner.shape_step import ShapeStep
 from models.demos.wormhole.bge_large_en.runner.step_cost import step_microseconds
 from models.demos.wormhole.bge_large_en.runner.tracing import can_trace, shapes_held, trace_bytes, trace_region
 from models.demos.wormhole.bge_large_en.tt.bert import BertModel
+from models.demos.wormhole.bge_large_en.tt.blocking import L1_BYTES
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 from models.demos.wormhole.bge_large_en.tt.plan import CHAIN, SDPA, ShapePlan, mask_bytes, plan_shape
 from models.demos.wormhole.bge_large_en.tt.pooling import POOLED_ROWS
@@ -76,7 +78,7 @@ class EncoderRunner:
         if self._traced:
             per_chip = _traceable(per_chip, trace_region(device), dims, chosen=buckets is not None)
         self.device, self.dims, self.pooling, self.max_length = device, dims, pooling, max_length
-        self.plans = plan_buckets(dims, per_chip, chips, grid, precision, attention, pooling)
+        self.plans = plan_buckets(dims, per_chip, chips, grid, precision, attention, pooling, l1_taken(device))
         self.buckets = replace(per_chip, batches=tuple(batch * chips for batch in per_chip.batches))
         self._cost = cache(partial(step_microseconds, dims, columns=grid[0]))  # asked for anew by every plan
         self._queues = queues or Queues(device)
@@ -226,14 +228,15 @@ def plan_buckets(
     precision: Precision,
     attention: str,
     pooling: str,
+    taken: int = 0,
 ) -> dict[tuple[int, int, bool], ShapePlan]:
     """(batch of all chips, sequence length, packed) -> plan of a chip, largest first. ValueError where there is none.
 
-    The masks of all packed shapes stay in L1, so every plan does without their bytes.
+    The masks of all packed shapes stay in L1, so every plan does without their bytes, and without the `taken` ones.
     """
     most = per_chip.batches[-1]
     masks = () if per_chip.dense else per_chip.packed
-    reserved = sum(mask_bytes(most, sequence, grid[0] * grid[1]) for sequence in masks)
+    reserved = taken + sum(mask_bytes(most, sequence, grid[0] * grid[1]) for sequence in masks)
     longest = max(per_chip.packed, default=0)
     return {
         (batch * chips, sequence, packed): plan_shape(
@@ -257,3 +260,8 @@ def core_grid(device) -> tuple[int, int]:
     """(columns, rows) of worker cores that a step uses."""
     size = device.compute_with_storage_grid_size()
     return min(size.x, MAX_GRID[0]), min(size.y, MAX_GRID[1])
+
+
+def l1_taken(device) -> int:
+    """Bytes per core that a device, as it was opened (l1_small_size), has less than the L1_BYTES of a plan."""
+    return max(0, L1_BYTES - ttnn.get_memory_view(device, ttnn.BufferType.L1).total_bytes_per_bank)

@@ -136,6 +136,30 @@ def test_a_closed_model_says_so(device, folder):
         model.forward(GOOD)
 
 
+@pytest.mark.parametrize(
+    "limits, says",
+    [
+        (dict(max_batch_size=0), "max_batch_size is 0; at least 1"),
+        (dict(max_batch_size=-8), "max_batch_size is -8; at least 1"),
+        (dict(tt_data_parallel=0), "tt_data_parallel is 0; at least 1"),
+        (dict(max_seq_len=0), "max_seq_len is 0; the checkpoint takes 1 to 96"),
+        (dict(max_seq_len=97), "max_seq_len is 97; the checkpoint takes 1 to 96"),
+    ],
+)
+def test_limits_that_make_no_sense_are_named(device, folder, limits, says):
+    arguments = dict(max_batch_size=8, max_seq_len=64, model_location_generator=lambda name: folder)
+    with pytest.raises(ValueError, match=says):
+        BGEForEmbedding.initialize_vllm_model(BertConfig.from_pretrained(folder), device, **arguments | limits)
+
+
+def test_lists_tensors_and_arrays_of_ids_are_the_same(model):
+    ids = torch.tensor([[101, 7592, 2088, 102], [101, 2054, 2003, 102]])
+    right = model.embed(ids.tolist())
+    for given in (ids, ids.int(), ids.numpy(), list(ids), list(ids.numpy()), tuple(map(tuple, ids.tolist()))):
+        assert torch.equal(model.embed(given), right)
+    assert model.embed([]).shape == model.forward(ids[:0]).shape == (0, 128)
+
+
 def test_missing_and_left_over_weights(folder):
     with pytest.raises(KeyError, match="encoder.layer.0.x"):
         Weights({}).under("encoder.layer.0").take("x", (1,))
@@ -143,6 +167,8 @@ def test_missing_and_left_over_weights(folder):
         Weights({"a.weight": torch.zeros(2)}).take("a.weight", (3,))
     with pytest.raises(ValueError, match="odd.weight"):
         Weights.from_state_dict({"odd.weight": torch.zeros(2), "pooler.dense.bias": torch.zeros(2)}).finish()
+    with pytest.raises(ValueError, match="bert.odd.weight and odd.weight"):
+        Weights.from_state_dict({"odd.weight": torch.zeros(2), "bert.odd.weight": torch.ones(2)})
 
 
 def test_checkpoint_that_can_not_be_had(device, monkeypatch):

@@ -52,8 +52,8 @@ def matmul_buffers(m: int, n: int, k_block: int, in0, weights, precision: Matmul
 
 
 def softmax_buffers(width: int) -> int:
-    """Bytes of circular buffers per core of the sharded softmax over `width` tiles, fp32 inside, with a row mask."""
-    return width * (2 * TILE_BYTES[ttnn.float32] + TILE_BYTES[ttnn.bfloat16]) + 3 * TILE_BYTES[ttnn.float32]
+    """Bytes of circular buffers per core of the sharded softmax over `width` tiles, fp32 inside, stable, row mask."""
+    return width * (3 * TILE_BYTES[ttnn.float32] + TILE_BYTES[ttnn.bfloat16]) + 4 * TILE_BYTES[ttnn.float32]
 
 
 def layer_norm_buffers(m: int, n: int, columns: int) -> int:

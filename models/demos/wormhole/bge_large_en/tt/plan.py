@@ -35,7 +35,7 @@ from models.demos.wormhole.bge_large_en.tt.blocking import (
     softmax_buffers,
 )
 from models.demos.wormhole.bge_large_en.tt.dims import TILE, BertDims
-from models.demos.wormhole.bge_large_en.tt.precision import BF8, HIFI4, MatmulPrecision, Precision
+from models.demos.wormhole.bge_large_en.tt.precision import BF8, HIFI3, MatmulPrecision, Precision
 from models.demos.wormhole.bge_large_en.tt.shape_plan import CHAIN, SDPA, RowsPlan, ShapePlan
 
 MAX_SENTENCES = 4  # per row of cores
@@ -100,7 +100,7 @@ def plan_shape(
         output_kernel=kernel(precision.output.fidelity, precision.output.fp32),
         ff1_kernel=kernel(precision.ff1.fidelity, precision.ff1.fp32),
         ff2_kernel=kernel(precision.ff2.fidelity, precision.ff2.fp32),
-        exact_kernel=kernel(HIFI4, True),
+        exact_kernel=kernel(HIFI3, True),
         pooling_matmul=shape.pooling_matmul(grid),
     )
 

@@ -27,8 +27,11 @@ class Weights:
 
     @classmethod
     def from_state_dict(cls, state: dict[str, torch.Tensor]) -> "Weights":
-        """Names with or without a leading "bert."; pooler weights are dropped."""
+        """Names with or without a leading "bert."; pooler weights are dropped. ValueError for a name with and without."""
         names = {name: name.removeprefix("bert.") for name in state}
+        twice = [name for name, short in names.items() if name != short and short in names]
+        if twice:
+            raise ValueError(f"the checkpoint has {twice[0]} and {names[twice[0]]}; which of the two is meant?")
         return cls({short: state[name] for name, short in names.items() if not short.startswith(_UNUSED)})
 
     @classmethod

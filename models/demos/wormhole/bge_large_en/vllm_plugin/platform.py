@@ -179,6 +179,7 @@ def _refuse_model(model_config: "ModelConfig") -> None:
 
 def _refuse_features(vllm_config: "VllmConfig") -> None:
     parallel, model = vllm_config.parallel_config, vllm_config.model_config
+    profiler = getattr(getattr(vllm_config, "profiler_config", None), "profiler", None)  # the fork has none
     refused = [  # name, value, the only value allowed, unsupported?; pipeline parallelism vLLM refuses itself
         ("tensor_parallel_size", parallel.tensor_parallel_size, 1, parallel.tensor_parallel_size > 1),
         ("lora_config", vllm_config.lora_config, None, vllm_config.lora_config is not None),
@@ -186,6 +187,8 @@ def _refuse_features(vllm_config: "VllmConfig") -> None:
         ("enable_prompt_embeds", model.enable_prompt_embeds, False, model.enable_prompt_embeds),
         # transformers itself has all that a BERT encoder needs.
         ("trust_remote_code", model.trust_remote_code, False, model.trust_remote_code),
+        # Of the worker's process; vLLM's own have nothing of the device in them.
+        ("profiler", profiler, None, profiler is not None),
     ]
     for name, value, allowed, unsupported in refused:
         if unsupported:

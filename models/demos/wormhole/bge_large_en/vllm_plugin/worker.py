@@ -178,6 +178,9 @@ class TTPoolingWorker(WorkerBase):
     def initialize_cache(self, num_gpu_blocks: int, num_cpu_blocks: int) -> None:
         """Nor any blocks to take note of; the fork tells."""
 
+    def reset_encoder_cache(self) -> None:
+        """Nor a cache of another encoder's outputs; vLLM asks after a pause."""
+
     def execute_dummy_batch(self) -> None:
         """Data-parallel engines of an encoder share no collective, so an idle one has nothing to run."""
 
@@ -236,4 +239,4 @@ class TTPoolingWorker(WorkerBase):
         from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 
         shapes = default_buckets(self.model_config.max_model_len, options.max_device_batch).shapes
-        return trace_bytes(BertDims.from_hf(self.model_config.hf_config), len(shapes))
+        return 2 * trace_bytes(BertDims.from_hf(self.model_config.hf_config), len(shapes))  # DRAM has plenty

@@ -126,6 +126,9 @@ def test_packing_is_taken_where_it_is_cheaper_and_only_there():
 def test_many_dense_texts_in_a_row_stop_at_the_rows_of_the_pooling_matmul():
     steps = plan_steps([1] * 300, Buckets((384,), (8,), packed=(384,), dense=True), cost)
     assert [len(step.places) for step in steps] == [256, 44]
+    # Also in a row behind one that is not full, but has no room for them.
+    lengths, buckets = [381] + [5] * 63, Buckets((384,), (2,), packed=(384,), dense=True)
+    check(lengths, buckets, plan_steps(lengths, buckets, cost))
 
 
 def test_more_texts_than_are_planned_at_once_and_all_longer_than_a_packed_row():

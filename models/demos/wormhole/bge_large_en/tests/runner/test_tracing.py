@@ -18,7 +18,7 @@ from models.demos.wormhole.bge_large_en.tests.perf.forward import model_dims
 from models.demos.wormhole.bge_large_en.tests.runner.small_model import small_runner, texts
 
 LARGE = model_dims("large")
-REGION = 23_887_872  # bytes that tt-metal's BGE test and server reserve
+REGION = 23_887_872  # bytes that tt-metal's perf test of BGE reserves
 BUCKETS = Buckets((32, 64), (1, 8), packed=(64,))
 
 
@@ -62,14 +62,19 @@ def test_region_of_a_device(device, region):
 
 
 def test_region_that_is_too_small_says_what_to_set():
-    """tt-metal's region for one trace of its 509 programs holds one of ours, of 276, and not two."""
-    assert trace_bytes(LARGE, 1) == 276 * 46_931
-    assert shapes_held(REGION, LARGE, wanted=20, least=1) == 1
-    assert shapes_held(20 * 276 * 46_931, LARGE, wanted=20, least=20) == 20
-    with pytest.raises(ValueError, match=f"is {REGION} bytes; 3 shapes .* trace_region_size={3 * 276 * 46_931}"):
-        shapes_held(REGION, LARGE, wanted=3, least=3)
-    with pytest.raises(ValueError, match=f"trace_region_size={3 * 276 * 46_931}"):
+    assert trace_bytes(LARGE, 1) == 276 * 23_314
+    assert [shapes_held(REGION, LARGE, wanted, least=1) for wanted in (2, 3, 20)] == [2, 3, 3]
+    assert shapes_held(20 * 276 * 23_314, LARGE, wanted=20, least=20) == 20
+    with pytest.raises(ValueError, match=f"is {REGION} bytes; 4 shapes .* trace_region_size={4 * 276 * 23_314}"):
+        shapes_held(REGION, LARGE, wanted=4, least=4)
+    with pytest.raises(ValueError, match=f"trace_region_size={3 * 276 * 23_314}"):
         shapes_held(1_000_000, LARGE, wanted=3, least=1)
+
+
+@pytest.mark.parametrize("region, shapes", [(6_434_816, 1), (34_541_598, 5)])
+def test_regions_of_those_who_serve_bge_already(region, shapes):
+    """tt-metal's BGE demo and tt-media-server open their devices with these: neither may be refused."""
+    assert shapes_held(region, LARGE, wanted=17, least=1) == shapes
 
 
 def test_demo_opens_its_device_with_room_for_a_shape():
@@ -148,7 +153,7 @@ def test_a_capture_that_fails_is_ended_and_all_are_released(device, monkeypatch)
 def test_default_shapes_shrink_to_the_region_and_chosen_ones_are_refused(device, monkeypatch, held, shapes):
     Tracer(monkeypatch)
     config = dict(hidden_size=128, num_attention_heads=4, intermediate_size=256, num_hidden_layers=1, vocab_size=500)
-    one = (11 + 12) * 46_931
+    one = (11 + 12) * 23_314
     monkeypatch.setattr(runner_module, "trace_region", lambda device: held * one)
     runner = small_runner(device, config={**config, "max_position_embeddings": 384}, length=384)
     assert len(runner.plans) == shapes and runner.buckets.sequences[-1] == 384

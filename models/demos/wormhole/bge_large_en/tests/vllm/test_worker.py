@@ -4,7 +4,9 @@
 
 """The worker's start and end against doubles of the device and of the model; the real ones run in test_server.py."""
 
+import inspect
 import os
+import re
 import sys
 from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
@@ -14,6 +16,8 @@ import pytest
 import torch
 
 pytest.importorskip("vllm")
+
+from vllm.v1.executor import Executor  # noqa: E402
 
 from models import emulated_wormhole  # noqa: E402
 from models.demos.wormhole.bge_large_en.tests.vllm.worker_doubles import (  # noqa: E402
@@ -152,14 +156,14 @@ def test_without_traces_there_is_no_trace_region(worker, device, log):
 
 @pytest.mark.parametrize("length, shapes", [(32, 3), (256, 13), (512, 20)])
 def test_default_trace_region_fits_every_shape(worker, length, shapes):
-    """tt-metal's 46,931 bytes for each of (24 * 11 + 12) programs of a BGE-large step; shapes counted by hand: three
-    batches of each length and, from 256 tokens, packed rows."""
+    """Twice 23,314 bytes for each of (24 * 11 + 12) programs of a BGE-large step; shapes counted by hand: three batches
+    of each length and, from 256 tokens, packed rows."""
     dims = BertDims(1024, 16, 4096, 24, 30522, 512, 2, 1e-12)
     worker.model_config.hf_config = SimpleNamespace(
         model_type="bert", hidden_act="gelu", position_embedding_type="absolute", is_decoder=False, **vars(dims)
     )
     worker.model_config.max_model_len = length
-    assert worker._trace_region_size(PoolingOptions()) == shapes * (24 * 11 + 12) * 46_931
+    assert worker._trace_region_size(PoolingOptions()) == 2 * shapes * (24 * 11 + 12) * 23_314
 
 
 def test_warm_up_can_be_turned_off(worker, device, log):
@@ -251,3 +255,19 @@ def test_what_vllm_asks_of_a_worker_without_a_cache(worker):
     assert worker.get_supported_kv_cache_layouts()
     worker.initialize_from_config(None)
     worker.execute_dummy_batch()
+    worker.reset_encoder_cache()
+
+
+# Of generation, and of what the platform or vLLM's own checks of its configuration refuse.
+NEVER_ASKED = set(
+    "sample_tokens take_draft_token_ids add_lora remove_lora pin_lora list_loras sleep wake_up profile "
+    "save_sharded_state get_kv_connector_handshake_metadata".split()
+)
+
+
+def test_a_worker_has_every_method_that_an_executor_calls():
+    """A missing one ends the engine when it is called while the engine is idle, as the reset of caches after a pause."""
+    called = set(re.findall(r'collective_rpc\(.*?"(\w+)"', inspect.getsource(Executor), re.DOTALL))
+    assert {"execute_model", "reset_mm_cache"} < called
+    missing = [name for name in sorted(called - NEVER_ASKED) if not callable(getattr(TTPoolingWorker, name, None))]
+    assert not missing

@@ -71,10 +71,12 @@ def test_dimensions_truncate_before_normalising(served):
     assert raw.tolist() == [1.0, 2.0, 1.0]
 
 
+@pytest.mark.parametrize("dimensions", [None, 3])
 @pytest.mark.parametrize("use_activation", [True, False])
-def test_vectors_outlive_the_models_buffer(served, use_activation):
+def test_vectors_outlive_the_models_buffer(served, use_activation, dimensions):
     served.model.rows = torch.ones(1, HIDDEN)
-    (vector,) = served.execute_model(step(request("a", [1], use_activation=use_activation))).pooler_output
+    asked = request("a", [1], use_activation=use_activation, dimensions=dimensions)
+    (vector,) = served.execute_model(step(asked)).pooler_output
     before = vector.clone()
     served.model.rows.zero_()
     assert torch.equal(vector, before)

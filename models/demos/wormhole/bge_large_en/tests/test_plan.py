@@ -1,0 +1,82 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""What a Wormhole demands of a plan and a mock device does not check."""
+
+from dataclasses import fields
+
+import pytest
+import ttnn
+
+from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, default_buckets
+from models.demos.wormhole.bge_large_en.runner.runner import plan_buckets
+from models.demos.wormhole.bge_large_en.tests.perf.forward import MODELS, full_rows, model_dims, zero_runner
+from models.demos.wormhole.bge_large_en.tt.plan import CHAIN, ShapePlan, plan_shape
+from models.demos.wormhole.bge_large_en.tt.precision import PROFILES, Precision, profile_precision
+
+GRID = (8, 8)
+
+
+def kernels(plan: ShapePlan) -> dict:
+    """Field name -> compute kernel config, of all that a plan has."""
+    return {field.name: getattr(plan, field.name) for field in fields(plan) if field.name.endswith("_kernel")}
+
+
+@pytest.mark.parametrize("model", ["large", "minilm"])
+@pytest.mark.parametrize("profile", [*PROFILES, "bf16"])
+def test_no_hifi4_with_fp32_sums(model, profile):
+    """There a Wormhole can compute worse than in HiFi3: tt-metal issue 38306."""
+    dims = model_dims(model)
+    bf16 = Precision.of_dtypes(ttnn.bfloat16, ttnn.bfloat16)
+    plan = plan_shape(dims, 8, 128, GRID, bf16 if profile == "bf16" else profile_precision(profile, dims))
+    found = kernels(plan)
+    assert len(found) == 7
+    for name, kernel in found.items():
+        assert not (kernel.math_fidelity == ttnn.MathFidelity.HiFi4 and kernel.fp32_dest_acc_en), name
+    assert found["exact_kernel"].fp32_dest_acc_en and not found["exact_kernel"].math_approx_mode
+
+
+def order_of_sums(plan: ShapePlan) -> tuple:
+    """All that sets how a linear layer adds up a text's row: formats, fidelities and blocks of K."""
+    linears = ("output_matmul", "ff1_matmul", "ff2_matmul")
+    blocks = [getattr(rows, name).in0_block_w for rows in (plan.body, plan.last) for name in linears]
+    return (plan.precision, plan.qkv_matmul.in0_block_w, *blocks)
+
+
+@pytest.mark.parametrize("grid", [(8, 8), (8, 7)])
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("model", MODELS)
+def test_shapes_that_a_text_may_land_in_add_up_alike(model, profile, grid):
+    dims = model_dims(model)
+    buckets = default_buckets(512, grid[1])
+    plans = plan_buckets(dims, buckets, 1, grid, profile_precision(profile, dims), CHAIN, "cls")
+    shared = [plan for (_, sequence, _), plan in plans.items() if sequence <= max(buckets.packed)]
+    assert len(shared) == 17 and len(set(map(order_of_sums, shared))) == 1
+    longest = [plan for (_, sequence, _), plan in plans.items() if sequence == 512]
+    assert len(longest) == 3 and len(set(map(order_of_sums, longest))) == 1
+
+
+def test_every_plan_leaves_room_for_the_masks_that_stay():
+    """In L1, 33,408 bytes per core for three packed lengths, beside the 1,351,680 that 512 tokens take at least."""
+    dims = model_dims("large")
+    sizes = (1, GRID, profile_precision("accuracy", dims), CHAIN, "cls")
+    assert plan_buckets(dims, Buckets((512,), (8,)), *sizes)
+    with pytest.raises(ValueError, match="needs 1351680 bytes of L1 per core, there are 1335328"):
+        plan_buckets(dims, Buckets((512,), (8,), packed=(256, 384, 512)), *sizes)
+
+
+@pytest.mark.parametrize("device_params", [{"l1_small_size": 65536}], indirect=True)
+def test_planned_for_the_l1_that_a_device_was_opened_with(device):
+    """24,576 bytes of l1_small_size are reckoned with; with more, blocks of K must shrink for the buffers to fit."""
+    dims = model_dims("large", 1)
+    with zero_runner(device, dims, 8, 384, profile_precision("accuracy", dims), "cls") as runner:
+        assert runner.run(full_rows(8, 384)).shape == (8, 1024)
+
+
+@pytest.mark.parametrize("device_params", [{"l1_small_size": 131072}], indirect=True)
+def test_too_little_l1_is_refused_before_weights_are_loaded(device):
+    dims = model_dims("large", 1)
+    with pytest.raises(ValueError, match="attention needs 1351680 bytes of L1 per core"):
+        with zero_runner(device, dims, 8, 512, profile_precision("accuracy", dims), "cls"):
+            pass
