@@ -89,12 +89,12 @@ def cases():
 
 
 @pytest.mark.parametrize("name, run", cases())
-def test_command(name, run: Run, checkout, environment, values, hub, tmp_path):
+def test_command(name, run: Run, checkout, environment, values, request, tmp_path):
     missing = [variable for variable in run.needs.values() if variable not in os.environ]
     if missing:
         pytest.skip(f"{' and '.join(missing)} not set: {', '.join(run.needs)} of the command")
     values |= {word: os.environ[variable] for word, variable in run.needs.items()}
-    environment |= hub if run.hub else {}
+    environment |= request.getfixturevalue("hub") if run.hub else {}
     if run.serves:
         serve(WRITTEN[name].replace("…", run.rest), run, checkout, environment, tmp_path)
         return
@@ -105,7 +105,7 @@ def test_command(name, run: Run, checkout, environment, values, hub, tmp_path):
         bash(WRITTEN[earlier], values, checkout, environment, run)
     started = time.monotonic()
     status, output = bash(WRITTEN[name], values, checkout, environment, run)
-    print(f"{time.monotonic() - started:.0f} s: {name}")
+    print(f"{name}: {time.monotonic() - started:.0f} s\n{output[-1000:]}")
     assert status == run.status, output[-6000:]
     if Path(values["FILE"]).exists():
         output = Path(values["FILE"]).read_text()
