@@ -81,14 +81,14 @@ def values(tmp_path) -> dict[str, str]:
     return {"PATH": str(repository(tree)), "DIR": str(tmp_path / "patches"), "FILE": str(tmp_path / "output")}
 
 
-def cases():
-    for name, run in RUNS.items():
-        marks = [] if run.quick else [pytest.mark.slow]
-        marks += [pytest.mark.server] if run.serves else []
-        yield pytest.param(name, run, id=name, marks=[*marks, pytest.mark.timeout(60 * run.minutes)])
+def case(name: str, run: Run):
+    marks = [pytest.mark.timeout(60 * run.minutes)]
+    marks += [] if run.quick else [pytest.mark.slow]
+    marks += [pytest.mark.server] if run.serves else []
+    return pytest.param(name, run, id=name, marks=marks)
 
 
-@pytest.mark.parametrize("name, run", cases())
+@pytest.mark.parametrize("name, run", [case(name, run) for name, run in RUNS.items()])
 def test_command(name, run: Run, checkout, environment, values, request, tmp_path):
     missing = [variable for variable in run.needs.values() if variable not in os.environ]
     if missing:
