@@ -82,7 +82,7 @@ def values(tmp_path) -> dict[str, str]:
 
 
 def case(name: str, run: Run):
-    marks = [pytest.mark.timeout(60 * run.minutes)]
+    marks = [pytest.mark.timeout(60 * run.minutes + 300)]  # the command itself is given less
     marks += [] if run.quick else [pytest.mark.slow]
     marks += [pytest.mark.server] if run.serves else []
     return pytest.param(name, run, id=name, marks=marks)
@@ -102,7 +102,8 @@ def test_command(name, run: Run, checkout, environment, values, request, tmp_pat
         (script,) = [code for code in python_blocks("README.md") if "ttnn" in code]
         (checkout / "script.py").write_text(f"{script}\nprint(embeddings.shape)\n")
     for earlier in run.after:
-        bash(WRITTEN[earlier], values, checkout, environment, run)
+        status, output = bash(WRITTEN[earlier], values, checkout, environment, run)
+        assert status == 0, output[-6000:]
     started = time.monotonic()
     status, output = bash(WRITTEN[name], values, checkout, environment, run)
     print(f"{name}: {time.monotonic() - started:.0f} s\n{output[-1000:]}")
@@ -124,6 +125,7 @@ def bash(command: str, values: dict[str, str], folder: Path, environment: dict[s
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        timeout=60 * run.minutes,
     )
     return done.returncode, done.stdout
 
