@@ -56,14 +56,14 @@ RUNS = {
     "python -m tests.perf.batching --lengths stsb --waiting 64": Run(
         r"padding efficiency: 0\.42.* ratio 11\.", quick=True
     ),
-    "python -m tests.perf.sweep --hidden 1024": Run(r"\d+ shapes and profiles: \d+ legal"),
+    "python -m tests.perf.sweep --hidden 1024": Run(r"1024 +8 x 384 +8x8 performance +chain +1,069,056 B"),
     "python -m tests.perf.sweep --json > FILE": Run(r'"peak_l1": 1069056', minutes=60),
     "python -m tests.perf.dispatch": Run(r"ratio 0\.\d+"),
     "python -m tests.perf.serving": Run(r"64 at a time", minutes=30),
     "python -m tests.vllm.door_benchmark": Run(r"checks and marked reading / plain reading 0\.\d+"),
     "python -m tests.vllm.batch_fill_benchmark": Run(r"throughput +median latency", minutes=30),
     "python -m tests.pcc.frontier --only performance accuracy": Run(
-        r"performance \| 0\.99869 \| 0\.99501 \| 0\.99682 \| 0\.98884", minutes=60
+        r"performance \| 0\.998\d+ \| 0\.99[45]\d+ \| 0\.996\d+ \| 0\.98[89]\d+ \|", minutes=60
     ),
     "python -m tech_reports.BGE.plots": Run("", same="tech_reports/BGE/bge.md"),
     # Tests and demos of the model.
@@ -81,12 +81,12 @@ RUNS = {
     "pytest -s tests/perf/test_device_perf.py": Run(r"2 passed, 2 skipped"),
     # Evaluation.
     "python -m demo.dataset_evaluation --model sentence-transformers/all-MiniLM-L6-v2 --offline --output scores.json": Run(
-        r"82\.0\d.*82\.03", minutes=30
+        r"82\.05\d +82\.03\d", minutes=30
     ),
     "python -m demo.dataset_evaluation --model sentence-transformers/all-MiniLM-L6-v2 --offline --profile performance"
-    " accuracy": Run(r"82\.055.*82\.022.*94\.634.*94\.492", minutes=60),
+    " accuracy": Run(r"82\.05\d.*82\.02\d.*94\.63\d.*94\.49\d", minutes=60),
     "python -m demo.dataset_evaluation --tasks STSBenchmark SciFact --output scores.json": Run(
-        r"STSBenchmark", minutes=30
+        r"STSBenchmark, SciFact replaced by .*82\.05\d +82\.03\d", minutes=30
     ),
     # The patch series and the change of another platform.
     EXPORT: Run(r"patches and a cover letter", quick=True),
