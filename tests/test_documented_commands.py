@@ -27,9 +27,6 @@ from tests.documents import DOCUMENTS, ROOT, blocks, commands, python_blocks, sh
 WRITTEN = {short(command): command for document in DOCUMENTS for command in commands(document)}
 ADDRESS = "http://localhost:8000"
 LARGE_WIDTHS = dict(hidden_size=1024, num_attention_heads=16, intermediate_size=4096)  # of two layers
-IDENTITY = {
-    f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in (("NAME", "A"), ("EMAIL", "a@b"))
-}
 LAUNCHER = "python -m models.emulated_wormhole script.py"
 
 pytestmark = pytest.mark.skipif(
@@ -39,8 +36,9 @@ pytestmark = pytest.mark.skipif(
 
 def repository(folder: Path) -> Path:
     """A git repository of what is in the folder."""
-    for command in ("git init -q", "git add -A", "git commit -q -m first"):
-        subprocess.run(command.split(), cwd=folder, env={**os.environ, **IDENTITY}, check=True)
+    identity = ("git config user.name A", "git config user.email a@example.com", "git config commit.gpgsign false")
+    for command in ("git init -q", *identity, "git add -A", "git commit -q -m first"):
+        subprocess.run(command.split(), cwd=folder, check=True)
     return folder
 
 
@@ -61,7 +59,7 @@ def checkout(tmp_path_factory) -> Path:
 def environment(checkout, tmp_path) -> dict[str, str]:
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "empty")}
-    return {**os.environ, **IDENTITY, **offline, "PYTHONPATH": str(checkout), "PATH": programs}
+    return {**os.environ, **offline, "PYTHONPATH": str(checkout), "PATH": programs}
 
 
 @pytest.fixture(scope="module")
