@@ -67,7 +67,7 @@ RUNS = {
     ),
     "python -m tech_reports.BGE.plots": Run("", same="tech_reports/BGE/bge.md"),
     # Tests and demos of the model.
-    'pytest tests/pcc/test_encoder.py -m "not slow"': Run(r"\d+ passed"),
+    'pytest tests/pcc/test_encoder.py -m "not slow"': Run(r"\d+ passed", minutes=30),
     "pytest demo/demo.py::test_bge_vllm_demo": Run(r"1 passed", hub=True),
     "pytest -s demo/demo.py::test_bge_demo_inference": Run(r"1 passed", hub=True),
     "MESH_DEVICE=N300 pytest -s demo/demo.py::test_bge_demo_inference_dp": Run(r"n300.*1 passed", hub=True),
