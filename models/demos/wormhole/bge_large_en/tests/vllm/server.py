@@ -14,7 +14,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,26 +24,19 @@ import torch
 
 NAME = "sentence-transformers/all-MiniLM-L6-v2"
 MAX_MODEL_LEN = 256
+API_SERVER = (sys.executable, "-m", "vllm.entrypoints.openai.api_server")
 START_LIMIT_S, STOP_LIMIT_S = 1500, 120  # bounds on waiting, not on speed
 
 
 class Server:
     """One server process with its log; `stop` returns the exit status."""
 
-    def __init__(self, flags: list[str], environment: dict[str, str], log: Path):
+    def __init__(self, flags: list[str], environment: dict[str, str], log: Path, program: Sequence[str] = API_SERVER):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.url, self.log = f"http://127.0.0.1:{port}", log
-        command = [
-            sys.executable,
-            "-m",
-            "vllm.entrypoints.openai.api_server",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-        ]
+        command = [*program, "--host", "127.0.0.1", "--port", str(port)]
         with log.open("w") as output:
             self.process = subprocess.Popen(
                 command + flags, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
@@ -77,9 +70,14 @@ class Server:
 
 
 @contextmanager
-def serving(flags: list[str], environment: dict[str, str], log: Path, *, wait: bool = True) -> Iterator[Server]:
-    """A server that answers, or with wait=False one that starts; at the end it must exit by itself, with status 0."""
-    running = Server(flags, environment, log)
+def serving(
+    flags: list[str], environment: dict[str, str], log: Path, *, wait: bool = True, program: Sequence[str] = API_SERVER
+) -> Iterator[Server]:
+    """A server that answers, or with wait=False one that starts; at the end it must exit by itself, with status 0.
+
+    program: what is started, with these flags.
+    """
+    running = Server(flags, environment, log, program)
     try:
         if wait:
             running.wait_until_healthy()

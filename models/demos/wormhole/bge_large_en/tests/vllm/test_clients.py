@@ -11,8 +11,10 @@ install them with uv into a temporary folder, and skip where that fails (no regi
 """
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -31,13 +33,14 @@ TEXTS = [
     "Stock markets fell sharply on Monday after a weak report on jobs.",
     "Bread is made of flour, water, salt and yeast, and of patience.",
 ]
-# What a user writes, and no more than that; `url` and `name` are the server's.
-LANGCHAIN = """
-from langchain_openai import OpenAIEmbeddings
-
-embeddings = OpenAIEmbeddings(model=name, base_url=url, api_key="unused", check_embedding_ctx_length=False)
-answer = embeddings.embed_documents(texts), embeddings.embed_query(texts[0])
-"""
+# What a user writes, as the guide has it, and what is then asked; `url` and `name` are the server's.
+GUIDE = (Path(__file__).parents[2] / "demo" / "VLLM_INTEGRATION.md").read_text(encoding="utf-8")
+LANGCHAIN, LLAMA_INDEX = (
+    block.replace('"BAAI/bge-large-en-v1.5"', "name").replace('"http://localhost:8000/v1"', "url")
+    for block in re.findall(r"<!-- runs: test_clients.py -->\n```python\n(.*?)```", GUIDE, re.S)
+)
+LANGCHAIN += "answer = embeddings.embed_documents(texts), embeddings.embed_query(texts[0])"
+LLAMA_INDEX += "answer = embedding.get_text_embedding_batch(texts), embedding.get_query_embedding(texts[0])"
 LANGCHAIN_DEFAULT = """
 import tiktoken
 from langchain_openai import OpenAIEmbeddings
@@ -46,12 +49,6 @@ from langchain_openai import OpenAIEmbeddings
 encoding = tiktoken.Encoding("bytes", pat_str=".", mergeable_ranks={bytes([i]): i for i in range(256)}, special_tokens={})
 tiktoken.encoding_for_model = tiktoken.get_encoding = lambda name: encoding
 answer = OpenAIEmbeddings(model=name, base_url=url, api_key="unused").embed_documents(texts), None
-"""
-LLAMA_INDEX = """
-from llama_index.embeddings.{module} import {cls} as Embedding
-
-embedding = Embedding(model_name=name, api_base=url, api_key="unused")
-answer = embedding.get_text_embedding_batch(texts), embedding.get_query_embedding(texts[0])
 """
 
 
@@ -88,8 +85,8 @@ def run(client_python, server):
     "code",
     [
         LANGCHAIN,
-        LLAMA_INDEX.format(module="openai", cls="OpenAIEmbedding"),
-        LLAMA_INDEX.format(module="openai_like", cls="OpenAILikeEmbedding"),
+        LLAMA_INDEX,
+        LLAMA_INDEX.replace("embeddings.openai ", "embeddings.openai_like ").replace("OpenAIE", "OpenAILikeE"),
     ],
     ids=["LangChain", "LlamaIndex", "LlamaIndex-like"],
 )

@@ -1,0 +1,135 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""What becomes of each documented command: it is run here, by another test, or not, with the reason.
+
+Commands are without the folder of the model (documents.short), as `perf.estimate` is for its whole name.
+"""
+
+from dataclasses import dataclass, field
+
+EXPORT = "python scripts/export_patches.py --tt-metal PATH --out DIR"
+APPLY = "python scripts/integrate_vllm.py --vllm PATH --apply"
+VLLM = "tests/vllm"
+SUITE = "it runs the tests, of which this is one"
+INSTALLS = "it installs packages, which scripts/setup_env.sh does by the pins of scripts/requirements"
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a command is run, and what of its output is looked at.
+
+    prints: a regular expression that the output has, or FILE of the command. quick: within some seconds, so in the default
+        selection.
+    after: commands that are run before it. typed: into its standard input. status: that it exits with.
+    hub: whether BGE-large is in the hub's cache, cut to two layers of seeded weights.
+    serves: whether it is a server, which is called as README.md says, and told to end. rest: what "…" stands for.
+    needs: words in capitals that environment variables of these names fill in. same: a file that it must not change.
+    minutes: that it may take.
+    """
+
+    prints: str
+    quick: bool = False
+    after: tuple[str, ...] = ()
+    typed: str = ""
+    hub: bool = False
+    serves: bool = False
+    rest: str = ""
+    needs: dict[str, str] = field(default_factory=dict)
+    status: int = 0
+    same: str | None = None
+    minutes: int = 15
+
+
+RUNS = {
+    # What one sees first.
+    'python -m demo.interactive_demo --query "how do bees talk?"': Run(r"0\.\d+  Bees tell each other"),
+    "python -m demo.interactive_demo --index notes.safetensors": Run(
+        r"0\.\d+  Bees tell", typed="how do bees talk?\nexit\n"
+    ),
+    # Estimates and plans.
+    "python -m tests.perf.estimate --batch 8 --seq 384 --profile performance": Run(
+        r"at most 984 .*262 to 388 sentences/s, 350 by", quick=True
+    ),
+    "python -m tests.perf.estimate": Run(r"Range: [\d.]+ to [\d.]+ times the fitted time"),
+    "python -m tests.perf.batching --lengths stsb --waiting 64": Run(
+        r"padding efficiency: 0\.42.* ratio 11\.", quick=True
+    ),
+    "python -m tests.perf.sweep --hidden 1024": Run(r"1024 +8 x 384 +8x8 performance +chain +1,069,056 B"),
+    "python -m tests.perf.sweep --json > FILE": Run(r'"peak_l1": 1069056', minutes=60),
+    "python -m tests.perf.dispatch": Run(r"ratio 0\.\d+"),
+    "python -m tests.perf.serving": Run(r"64 at a time", minutes=30),
+    "python -m tests.vllm.door_benchmark": Run(r"checks and marked reading / plain reading 0\.\d+"),
+    "python -m tests.vllm.batch_fill_benchmark": Run(r"throughput +median latency", minutes=30),
+    "python -m tests.pcc.frontier --only performance accuracy": Run(
+        r"performance \| 0\.998\d+ \| 0\.99[45]\d+ \| 0\.996\d+ \| 0\.98[89]\d+ \|", minutes=60
+    ),
+    "python -m tech_reports.BGE.plots": Run("", same="tech_reports/BGE/bge.md"),
+    # Tests and demos of the model.
+    'pytest tests/pcc/test_encoder.py -m "not slow"': Run(r"\d+ passed", minutes=30),
+    "pytest demo/demo.py::test_bge_vllm_demo": Run(r"1 passed", hub=True),
+    "pytest -s demo/demo.py::test_bge_demo_inference": Run(r"1 passed", hub=True),
+    "MESH_DEVICE=N300 pytest -s demo/demo.py::test_bge_demo_inference_dp": Run(r"n300.*1 passed", hub=True),
+    "pytest -s demo/interactive_demo.py::test_interactive_demo_inference": Run(r"1 passed", hub=True),
+    "MESH_DEVICE=N300 pytest -s demo/interactive_demo.py::test_interactive_demo_inference_dp": Run(
+        r"n300.*1 passed", hub=True
+    ),
+    "pytest -s -m models_performance_bare_metal tests/perf/test_e2e_perf.py": Run(r"2 passed", minutes=30),
+    "pytest -s tests/perf/test_device_perf.py": Run(r"2 passed, 2 skipped"),
+    # Evaluation, on the real weights of a package: scores of seeded ones mean nothing.
+    "pytest -s demo/dataset_evaluation.py::test_bge_sts_evaluation": Run(r"1 passed"),
+    "pytest -s demo/dataset_evaluation.py::test_bge_retrieval_evaluation": Run(r"1 passed"),
+    "python -m demo.dataset_evaluation --model sentence-transformers/all-MiniLM-L6-v2 --offline --output scores.json": Run(
+        r"82\.05\d +82\.03\d", minutes=30
+    ),
+    "python -m demo.dataset_evaluation --model sentence-transformers/all-MiniLM-L6-v2 --offline --profile performance"
+    " accuracy": Run(r"82\.05\d.*82\.02\d.*94\.63\d.*94\.49\d", minutes=60),
+    "python -m demo.dataset_evaluation --tasks STSBenchmark SciFact --output scores.json": Run(
+        r"STSBenchmark, SciFact replaced by .*82\.05\d +82\.03\d", minutes=30
+    ),
+    # The patch series and the change of another platform.
+    EXPORT: Run(r"patches and a cover letter", quick=True),
+    "cd PATH && git am DIR/000[1-9]*.patch": Run(r"Applying: Run BGE-large in CI", quick=True, after=(EXPORT,)),
+    "python scripts/export_patches.py --tt-metal PATH --out DIR --check --python PYTHON": Run(
+        r"tests passed, 0 failed", needs={"PATH": "TT_METAL_CHECKOUT", "PYTHON": "CHECK_PYTHON"}, minutes=30
+    ),
+    "python scripts/integrate_vllm.py --vllm PATH --check": Run(r"\S", quick=True, status=1),
+    "python scripts/integrate_vllm.py --vllm PATH --diff": Run(r"\n\+[^\n]*TTBertModel", quick=True),
+    APPLY: Run(r"\n\+[^\n]*TTBertModel", quick=True),
+    "python scripts/integrate_vllm.py --vllm PATH --revert": Run(r"\n-[^\n]*TTBertModel", quick=True, after=(APPLY,)),
+    # Servers, called as the README says; the script that the launcher runs is the README's.
+    "./scripts/serve.sh": Run(r"address  http://", serves=True, minutes=30),
+    "python -m vllm.entrypoints.openai.api_server --model BAAI/bge-large-en-v1.5 --tensor-parallel-size 1"
+    " --max-model-len 384": Run(r"Serving on: ", hub=True, serves=True, minutes=30),
+    "python -m models.emulated_wormhole -m vllm.entrypoints.openai.api_server …": Run(
+        r"Serving on: ", hub=True, serves=True, rest="--model BAAI/bge-large-en-v1.5 --max-model-len 32", minutes=30
+    ),
+    "python -m models.emulated_wormhole script.py": Run(r"torch\.Size\(\[1, 1024\]\)", hub=True),
+}
+
+# Files with "::" and the name of the test.
+ELSEWHERE = {
+    'curl http://localhost:8000/v1/embeddings -H "Content-Type: application/json" -d \'{"input": "Your text here"}\'': (
+        "tests/test_documented_commands.py::serve"
+    ),
+    "scripts/test.sh -k integrate_vllm": "tests/test_scripts.py::test_test_script_leaves_long_tests_out_unless_asked",
+    "pytest -m slow …/tests/vllm/test_clients.py": f"{VLLM}/test_clients.py::test_vectors_are_the_references",
+    "vllm bench serve --backend openai-embeddings --endpoint /v1/embeddings": f"{VLLM}/test_bge_server.py::test_bench_serve",
+}
+
+NOT_RUN = {
+    "./scripts/test.sh": SUITE,
+    "./scripts/test.sh -m quality -s": SUITE,
+    "./scripts/test.sh -m slow -s": SUITE,
+    "./scripts/test.sh -m slow -k hardening": SUITE,
+    './scripts/test.sh -m slow -s -k "bge_large and full_batch"': SUITE,
+    "./scripts/test.sh -m quality -s -k modelled > FILE": SUITE,
+    "pytest -m slow -k hardening": SUITE,
+    "pip install mteb": INSTALLS,
+    "pip install matplotlib": INSTALLS,
+    "pip install -e .": INSTALLS,
+    "pip install --require-hashes": INSTALLS,
+    "docker run --restart=on-failure --stop-timeout 60 …": "it needs docker and an image",
+    "python -m tests.pcc.frontier > FILE": "it takes hours; with --only it is run",
+}
