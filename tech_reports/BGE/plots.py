@@ -130,9 +130,10 @@ def main() -> None:
     with contextlib.redirect_stdout(sys.stderr):
         import ttnn
 
-        from models.demos.wormhole.bge_large_en.tests.perf import calibration, forward
+        from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
+        from models.demos.wormhole.bge_large_en.tests.perf import calibration
 
-        dims, fitted = forward.model_dims("large"), calibration.calibrate()
+        dims, fitted = model_dims("large"), calibration.calibrate()
         with dispatch_only():
             device = ttnn.open_device(device_id=0)
         cases = [case(device, profile, sequence, fitted) for profile in PROFILES for sequence in SEQUENCES]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
 from models.demos.wormhole.bge_large_en.tests.perf import calibration, estimate, forward
 from models.demos.wormhole.bge_large_en.tests.perf.targets import FILE, MODEL, SKU, load
 from models.demos.wormhole.bge_large_en.tt.precision import profile_precision
@@ -21,7 +22,7 @@ def test_shapes():
 @pytest.mark.parametrize("shape", SHAPES)
 def test_target_is_the_estimate(device, shape):
     """Until somebody measures: sentences/s is the low end in whole sentences, tolerance reaches just past the high."""
-    target, dims = load()[shape], forward.model_dims("large")
+    target, dims = load()[shape], model_dims("large")
     if target.measured:
         pytest.skip("the target was measured")
     with forward.zero_runner(device, dims, *shape, profile_precision("performance", dims), "cls") as runner:
