@@ -8,8 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
-DEMO = "models/demos/wormhole/bge_large_en/demo/demo.py"
+sys.path.insert(0, str(ROOT / "scripts"))
+import export_patches  # noqa: E402
+from series import COMMITS, MODEL  # noqa: E402
+
+DEMO = f"{MODEL}/demo/demo.py"
 IDENTITY = ("-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
 
 
@@ -41,6 +47,7 @@ def test_series_applies_and_holds_the_tree(tmp_path):
     git(tree, "am", "-q", *(str(patch) for patch in patches[1:]))
     ours = ("HEAD", "models", "tech_reports")
     assert git(tree, "ls-tree", "-r", *ours) == git(ROOT, "ls-tree", "-r", *ours)
+    assert len(git(tree, "log", "-1", "--format=%b", f":/{COMMITS[0].subject}").splitlines()) > 3
     assert (tree / "conftest.py").read_text() == "theirs\n" and not (tree / "setup.py").exists()
 
 
@@ -66,10 +73,59 @@ def test_last_commit_edits_files_of_the_tree(tmp_path):
     assert (tree / table).stat().st_mode & 0o100
 
 
-def test_file_without_a_place_is_named(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    import export_patches
-    import pytest
+def test_targets_are_in_one_file(tmp_path):
+    """In that of the tree, from the commit on whose tests read them; its own file is for trees without."""
+    tree, shared, own = tmp_path / "tree", "models/model_targets.yaml", f"{MODEL}/targets.yaml"
+    (tree / "models").mkdir(parents=True)
+    (tree / shared).write_text("targets:\n  other:\n    skus: {}\n")
+    git(tmp_path, "init", "-q", str(tree))
+    git(tree, "add", "-A")
+    git(tree, "commit", "-qm", "theirs")
+    export(tree, tmp_path / "out")
+    git(tree, "am", "-q", *(str(path) for path in sorted((tmp_path / "out").glob("*.patch"))[1:]))
+    assert not (tree / own).exists() and "bge-large-en:" in (tree / shared).read_text()
+    bringing = [git(tree, "log", "--format=%s", "--", path) for path in (shared, f"{MODEL}/tests/perf/targets.py")]
+    assert bringing[0].splitlines()[0] == bringing[1].strip()
 
+
+def test_what_stays_and_needs_what_is_replaced_is_named(tmp_path):
+    tree, stays = tmp_path / "tree", "models/demos/bge_large_en/earlier.py"
+    for path, text in ((DEMO, ""), (stays, f"from {MODEL.replace('/', '.')}.demo import demo\n"), ("models/it.py", "")):
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree / path).write_text(text)
+    git(tmp_path, "init", "-q", str(tree))
+    git(tree, "add", "-A")
+    git(tree, "commit", "-qm", "theirs")
+    line = f"{stays}: {MODEL.replace('/', '.')}.demo.demo"
+    assert f"keeps, though it needs what is replaced, {line}\n" in export(tree, tmp_path / "out")
+    cover = (tmp_path / "out/0000-cover-letter.patch").read_text()
+    assert f"that stay:\n  {stays}\n" in cover and f"imports a replaced file:\n  {line}\n" in cover
+
+
+def test_file_without_a_place_is_named():
     with pytest.raises(SystemExit, match="models/stray.py belongs to no commit"):
         export_patches.grouped(["100644 blob 0\tmodels/stray.py"])
+
+
+@pytest.mark.parametrize(
+    "path, subject",
+    [
+        (f"{MODEL}/tests/vllm/test_new.py", "Test BGE-large in vLLM"),
+        (f"{MODEL}/tests/vllm/hardening/new/test_new.py", "Test the BGE-large server under faults and load"),
+        (f"{MODEL}/tests/runner/test_new.py", "Run the BGE-large encoder in steps of packed texts"),
+        (f"{MODEL}/tests/test_new_demo.py", "Put the demos of BGE-large on the new encoder"),
+        (f"{MODEL}/demo/new.py", "Put the demos of BGE-large on the new encoder"),
+        (f"{MODEL}/demo/generator_vllm.py", "Serve BGE-large with vLLM"),
+        (f"{MODEL}/vllm_plugin/new.py", "Serve BGE-large with vLLM"),
+        ("models/emulated_wormhole/golden_new.py", "Add an emulated Wormhole for tests without a card"),
+    ],
+)
+def test_new_file_goes_where_its_folder_goes(path, subject):
+    assert COMMITS[export_patches.place(path)].subject == subject
+
+
+def test_messages_have_the_width_of_git():
+    assert len({commit.subject for commit in COMMITS}) == len(COMMITS)
+    for commit in COMMITS:
+        assert len(commit.subject) <= 60 and not commit.subject.endswith(".") and len(commit.body) > 80, commit.subject
+        assert max(map(len, commit.body.splitlines())) <= 72, commit.subject

@@ -44,7 +44,7 @@ def test_bounds(speed, good):
 
 def edited(folder: Path, change) -> Path:
     document = yaml.safe_load(FILE.read_text())
-    change(document[MODEL]["skus"][SKU]["entries"])
+    change(document.get("targets", document)[MODEL]["skus"][SKU]["entries"])
     path = folder / "targets.yaml"
     path.write_text(yaml.safe_dump(document))
     return path
@@ -71,3 +71,10 @@ def test_other_files_are_refused(tmp_path):
     (tmp_path / "empty.yaml").write_text("")
     with pytest.raises(ValueError, match="has no entries of bge-large-en on wh_n150"):
         load(tmp_path / "empty.yaml")
+
+
+def test_file_of_many_models_is_read_too(tmp_path):
+    ours = yaml.safe_load(FILE.read_text())
+    others = {"version": 1, "targets": {"other": {"skus": {}}, MODEL: ours.get("targets", ours)[MODEL]}}
+    (tmp_path / "model_targets.yaml").write_text(yaml.safe_dump(others))
+    assert load(tmp_path / "model_targets.yaml") == load()
