@@ -32,6 +32,8 @@ COLOURS = {"performance": "#1f6fb4", "accuracy": "#d9822b"}
 def save(figure, file: str) -> None:
     figure.tight_layout()
     figure.savefig(HERE / file, metadata={"Date": None})
+    lines = (HERE / file).read_text().splitlines()
+    (HERE / file).write_text("".join(f"{line.rstrip()}\n" for line in lines))  # as pre-commit hooks have it
     plt.close(figure)
 
 
