@@ -39,12 +39,13 @@ with `python -m models.emulated_wormhole`.
         "Add a BERT encoder for BGE-large and its reference",
         """\
 tt/ plans every program config and memory layout from BERT dims, batch,
-sequence length and core grid, for two profiles of precision, and refuses
-what does not fit into L1. reference/ is the Hugging Face model in fp32.
-It stands beside models/demos/bge_large_en, whose modules stay as they
-are. Its tests come with the runner, through which a batch gets to it.
+sequence length and core grid, for two profiles of precision, and
+refuses what does not fit into L1. reference/ is the Hugging Face model
+in fp32. It stands beside models/demos/bge_large_en, whose modules stay
+as they are. The tests set it beside fp32 on padded texts, in both
+profiles.
 """,
-        (f"{MODEL}/tt/*", f"{MODEL}/reference/*"),
+        (f"{MODEL}/tt/*", f"{MODEL}/reference/*", f"{MODEL}/tests/tt/*", f"{MODEL}/tests/metrics.py"),
     ),
     Commit(
         "Run the BGE-large encoder in steps of packed texts",
@@ -52,23 +53,22 @@ are. Its tests come with the runner, through which a batch gets to it.
 The runner plans steps of fixed shapes over texts of any length, packs
 short ones into shared rows, captures a trace for each shape and replays
 it on two command queues, on one chip or on a mesh by data parallelism.
-The tests compare the encoder with fp32 on padded and mixed-length input,
-and show that a text has the same bits alone and in any batch.
+The tests compare the encoder with fp32 on padded and mixed-length
+input, and show that a text has the same bits alone and in any batch.
 """,
         (f"{MODEL}/runner/*", f"{MODEL}/tests/runner/*", f"{MODEL}/tests/pcc/*", f"{MODEL}/tests/*.py"),
     ),
     Commit(
         "Serve BGE-large with vLLM",
         """\
-generator_vllm.py keeps the name and the interface of BGEForEmbedding and
-stands on the new encoder. vllm_plugin/ gives vLLM a platform and a
+generator_vllm.py keeps the name and the interface of BGEForEmbedding
+and stands on the new encoder. vllm_plugin/ gives vLLM a platform and a
 pooling worker of its own, or joins Tenstorrent's vLLM backends, and
 guards the routes: limits, admission, errors in OpenAI's shape, a watch
-on the engine and the device. VLLM_INTEGRATION.md is the guide.
+on the engine and the device.
 """,
         (
             f"{MODEL}/vllm_plugin/*",
-            f"{MODEL}/demo/VLLM_INTEGRATION.md",
             f"{MODEL}/demo/checkpoints.py",
             f"{MODEL}/demo/generator_vllm.py",
             f"{MODEL}/demo/seeded_checkpoint.py",
@@ -87,8 +87,7 @@ on the engine and the device. VLLM_INTEGRATION.md is the guide.
         """\
 Against platform and worker in one process, against look-alikes of
 Tenstorrent's backends, and (marker server, minutes) against a real
-OpenAI server. Tests that need vllm are skipped without it. The guide's
-commands are run, and its tables and messages compared with the code.
+OpenAI server. Tests that need vllm are skipped without it.
 """,
         (f"{MODEL}/tests/vllm/*",),
     ),
@@ -106,16 +105,16 @@ made from the OpenAPI schema.
         """\
 demo.py, interactive_demo.py and dataset_evaluation.py keep their place
 and the names of their inference tests. The search takes a folder of
-texts and keeps its index; the evaluation runs mteb's tasks on the device
-and in fp32 side by side.
+texts and keeps its index; the evaluation runs mteb's tasks on the
+device and in fp32 side by side.
 """,
         (f"{MODEL}/demo/*", f"{MODEL}/tests/test_*.py", f"{MODEL}/tests/quality/*"),
     ),
     Commit(
         "Estimate and measure the speed of BGE-large",
         """\
-On a card the tests measure device kernel time and end-to-end speed, with
-new texts at each iteration, against models/model_targets.yaml. The
+On a card the tests measure device kernel time and end-to-end speed,
+with new texts at each iteration, against models/model_targets.yaml. The
 targets there are the low end of a static estimate, status TODO: nobody
 has measured them yet. Without a card the tests count device programs,
 L1 and traffic, and check the estimate against published figures.
@@ -125,10 +124,17 @@ L1 and traffic, and check the estimate against published figures.
     Commit(
         "Document BGE-large",
         """\
-The model's README, in the form of its neighbours, and how pooling models
+The model's README, in the form of its neighbours; VLLM_INTEGRATION.md,
+the guide to serving it, whose commands are run and whose tables and
+messages are compared with the code by a test; and how pooling models
 are served in vLLM.
 """,
-        (f"{MODEL}/*.md", "tech_reports/LLMs/*"),
+        (
+            f"{MODEL}/*.md",
+            f"{MODEL}/demo/VLLM_INTEGRATION.md",
+            f"{MODEL}/tests/vllm/test_integration_guide.py",
+            "tech_reports/LLMs/*",
+        ),
     ),
     Commit(
         "Report on the design of BGE-large",
@@ -142,8 +148,8 @@ nothing in them was measured on silicon.
     Commit(
         "Run BGE-large in CI",
         """\
-Unit, end-to-end and device perf jobs on N150, as the guide of the tiered
-CI asks for them, and a row in the table of models.
+Unit, end-to-end and device perf jobs on N150, as the guide of the
+tiered CI asks for them, and a row in the table of models.
 """,
     ),
 )
@@ -172,8 +178,8 @@ fork changed by it lacks the pooling worker: see VLLM_INTEGRATION.md.
 """
     if jobs:
         text += """
-To decide before merging: the tier (3 is proposed; the device perf job is
-for tier 1, so drop it if the model stays in 3), owner_id of the jobs,
-which is empty, and the time-outs, which no card has confirmed.
+To decide before merging: the tier (3 is proposed; the device perf job
+is for tier 1, so drop it if the model stays in 3), owner_id of the
+jobs, which is empty, and the time-outs, which no card has confirmed.
 """
     return text
