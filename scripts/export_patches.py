@@ -27,6 +27,7 @@ from git_command import git
 from series import CI, COMMITS, COVER, MODEL, PERF, STANDALONE, Commit, message
 
 ROOT = Path(__file__).resolve().parents[1]
+COVER_LETTER = "0000-cover-letter.txt"  # no .patch: `git am *.patch` would stop at it
 EARLIER = ("models/demos/bge_large_en", MODEL)  # where tt-metal of May 2026 has its BGE-large
 
 
@@ -142,9 +143,8 @@ def export(checkout: Path, out: Path, name: str, email: str) -> Series:
     broken = imports_of_replaced(checkout, kept, replaced)
     commits = [commit for commit, entries in zip(COMMITS, groups) if entries]
     series = Series(replaced, kept, broken, ci, commits)
-    count = len(list(out.glob("*.patch")))
-    cover = f"From: {name} <{email}>\nDate: {date}\nSubject: [PATCH 0/{count}] {COVER}\n"
-    (out / "0000-cover-letter.patch").write_text(f"{cover}\n{series.summary()}")
+    cover = f"From: {name} <{email}>\nDate: {date}\nSubject: [PATCH 0/{len(commits)}] {COVER}\n"
+    (out / COVER_LETTER).write_text(f"{cover}\n{series.summary()}")
     return series
 
 
@@ -188,9 +188,11 @@ def main() -> None:
     ):
         for path in paths:
             print(f"{verb} {path}")
-    print(f"{len(list(options.out.glob('*.patch'))) - 1} patches and a cover letter in {options.out}")
+    print(
+        f"{len(series.commits)} patches and {COVER_LETTER} in {options.out}; apply them with git am {options.out}/*.patch"
+    )
     if options.check:
-        patches = sorted(path for path in options.out.glob("*.patch") if not path.name.startswith("0000-"))
+        patches = sorted(options.out.glob("*.patch"))
         good = check_patches.check(options.tt_metal, patches, options.python, options.tests, name, email, options.each)
         raise SystemExit(0 if good else 1)
 

@@ -41,10 +41,12 @@ def test_series_applies_and_holds_the_tree(tmp_path):
     git(tree, "commit", "-qm", "theirs")
     assert f"replaces {DEMO}" in export(tree, tmp_path / "out")
     export(tree, tmp_path / "again")
-    patches = sorted((tmp_path / "out").glob("*.patch"))
-    assert [p.read_bytes() for p in patches] == [p.read_bytes() for p in sorted((tmp_path / "again").glob("*.patch"))]
-    assert git(tree, "status", "--porcelain") == "" and DEMO in patches[0].read_text()
-    git(tree, "am", "-q", *(str(patch) for patch in patches[1:]))
+    cover, *patches = sorted((tmp_path / "out").iterdir())
+    assert [p.read_bytes() for p in (cover, *patches)] == [
+        p.read_bytes() for p in sorted((tmp_path / "again").iterdir())
+    ]
+    assert git(tree, "status", "--porcelain") == "" and DEMO in cover.read_text()
+    git(tree, "am", "-q", *(str(patch) for patch in patches))
     ours = ("HEAD", "models", "tech_reports")
     assert git(tree, "ls-tree", "-r", *ours) == git(ROOT, "ls-tree", "-r", *ours)
     assert len(git(tree, "log", "-1", "--format=%b", f":/{COMMITS[0].subject}").splitlines()) > 3
@@ -63,10 +65,10 @@ def test_last_commit_edits_files_of_the_tree(tmp_path):
     assert (
         f"edits {table}\n" in said and f"no entry, for want of {absent}\n" in said and f"replaces {table}" not in said
     )
-    patches = sorted(str(path) for path in (tmp_path / "out").glob("*.patch"))
-    replaced, edited = Path(patches[0]).read_text().split("get entries for the model:\n")
+    cover, *patches = sorted(str(path) for path in (tmp_path / "out").iterdir())
+    replaced, edited = Path(cover).read_text().split("get entries for the model:\n")
     assert edited.startswith(f"  {table}\n\n") and absent in edited and table not in replaced
-    git(tree, "am", "-q", *patches[1:])
+    git(tree, "am", "-q", *patches)
     assert git(tree, "show", "--name-only", "--format=%s", "HEAD").split("\n") == ["Run BGE-large in CI", "", table, ""]
     rows = (tree / table).read_text().splitlines()[4:]
     assert rows[0] == "| theirs |" and rows[1].startswith("| [BGE-large-en-v1.5](") and len(rows) == 2
@@ -82,7 +84,7 @@ def test_targets_are_in_one_file(tmp_path):
     git(tree, "add", "-A")
     git(tree, "commit", "-qm", "theirs")
     export(tree, tmp_path / "out")
-    git(tree, "am", "-q", *(str(path) for path in sorted((tmp_path / "out").glob("*.patch"))[1:]))
+    git(tree, "am", "-q", *(str(path) for path in sorted((tmp_path / "out").glob("*.patch"))))
     assert not (tree / own).exists() and "bge-large-en:" in (tree / shared).read_text()
     bringing = [git(tree, "log", "--format=%s", "--", path) for path in (shared, f"{MODEL}/tests/perf/targets.py")]
     assert bringing[0].splitlines()[0] == bringing[1].strip()
@@ -98,7 +100,7 @@ def test_what_stays_and_needs_what_is_replaced_is_named(tmp_path):
     git(tree, "commit", "-qm", "theirs")
     line = f"{stays}: {MODEL.replace('/', '.')}.demo.demo"
     assert f"keeps, though it needs what is replaced, {line}\n" in export(tree, tmp_path / "out")
-    cover = (tmp_path / "out/0000-cover-letter.patch").read_text()
+    cover = (tmp_path / "out" / export_patches.COVER_LETTER).read_text()
     assert f"that stay:\n  {stays}\n" in cover and f"imports a replaced file:\n  {line}\n" in cover
 
 
