@@ -58,11 +58,14 @@ class Series:
 
 
 def place(path: str, left_out: tuple[str, ...] = ()) -> int | None:
-    """Index in COMMITS of the longest pattern that fits; None for a file that stays out. SystemExit without either."""
+    """Index in COMMITS of the pattern that fits and names the most before its *; None for a file that stays out.
+
+    SystemExit for a file that is neither.
+    """
     if any(fnmatch(path, pattern) for pattern in (*STANDALONE, *left_out)):
         return None
     fits = [
-        (len(pattern), index)
+        (len(pattern.partition("*")[0]), index)
         for index, commit in enumerate(COMMITS)
         for pattern in commit.patterns
         if fnmatch(path, pattern)

@@ -114,6 +114,7 @@ def test_file_without_a_place_is_named():
     [
         (f"{MODEL}/tests/vllm/test_new.py", "Test BGE-large in vLLM"),
         (f"{MODEL}/tests/vllm/hardening/new/test_new.py", "Test the BGE-large server under faults and load"),
+        (f"{MODEL}/tests/tt/test_new.py", "Add a BERT encoder for BGE-large and its reference"),
         (f"{MODEL}/tests/runner/test_new.py", "Run the BGE-large encoder in steps of packed texts"),
         (f"{MODEL}/tests/test_new_demo.py", "Put the demos of BGE-large on the new encoder"),
         (f"{MODEL}/demo/new.py", "Put the demos of BGE-large on the new encoder"),
