@@ -4,9 +4,9 @@
 
 """Applies a patch series in a worktree of its checkout and runs its tests there, under that tree's conftest and ini.
 
-Every commit has to compile, to import nothing that comes later, and to have tests that can be collected. Those not marked
-slow, quality or server are run after the last commit, a selection of them; or with --each after every commit: all that
-it brings, and of earlier commits the selection.
+Every commit has to compile, to import nothing that comes later, and to have tests that can be collected. Of those not
+marked slow, quality or server a selection is run after the last commit. With --each, tests are run after every commit:
+all that it brings, and of those that earlier ones brought the selection.
 
 The interpreter needs torch, transformers, pytest with pytest-timeout, the ttnn wheel, and what tt-metal's conftest.py
 files and models/perf import: loguru, torchvision, Pillow, GitPython, pytz. vllm is optional: its tests skip without it.

@@ -2,8 +2,8 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""Entries for the model in files that a tt-metal checkout has already: CI jobs and all that models/MIGRATING_TO_TIERED_CI.md
-asks for with them (targets, time budget, tier, the choices of the workflows), and the table of models.
+"""Entries for the model in files that a tt-metal checkout has already: CI jobs, the table of models, and what
+models/MIGRATING_TO_TIERED_CI.md asks for beside jobs: targets, time budget, tier, the choices of the workflows.
 
 Text goes in, text comes out, since those files are full of comments; every edit is checked by reading the YAML again.
 An entry that is there stays as it is.
@@ -38,7 +38,7 @@ class Edits:
 def edits(ours: Callable[[str], str], checkout: Callable[[str], str | None]) -> Edits:
     """What adds the model to the checkout.
 
-    ours: function from a path of this repository to its text. checkout: from a path of the checkout to its text, or None.
+    ours: function from a path of this repository to its text. checkout: the same of the checkout, or None for no file.
     SystemExit when a file is not of the form that it has in tt-metal of May 2026.
     """
     files, budgets = _Files(checkout), []

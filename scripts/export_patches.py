@@ -191,9 +191,7 @@ def main() -> None:
     ):
         for path in paths:
             print(f"{verb} {path}")
-    print(
-        f"{len(series.commits)} patches and {COVER_LETTER} in {options.out}; apply them with git am {options.out}/*.patch"
-    )
+    print(f"{len(series.commits)} patches and {COVER_LETTER} in {options.out}; to apply: git am {options.out}/*.patch")
     if options.check:
         patches = sorted(options.out.glob("*.patch"))
         good = check_patches.check(options.tt_metal, patches, options.python, options.tests, name, email, options.each)

@@ -53,7 +53,7 @@ TREE = {
         "  device_perf:\n    # comment\n    bh_p150: 10\n    wh_n150: 10\n  demo:\n    wh_n150: 10\n"
     ),
     **{path: WORKFLOW for path in WORKFLOWS},
-    ci_entries.TIERS: "## Tier 2 Models\n| M | S |\n|---|---|\n| A | B |\n## Tier 3 Models\n| M | S |\n|---|---|\n| C | D |\n\nend\n",
+    ci_entries.TIERS: "## Tier 2 Models\n|A|B|\n|---|---|\n| A | B |\n## Tier 3 Models\n|A|B|\n|---|---|\n| C | D |\n\nend\n",
     ci_entries.TABLE: "## NLPs\n\n| Model | Batch |\n|---|---|\n| [Other](x) | 8 |\n\n## CNNs\n\n| Model |\n|---|\n",
 }
 
