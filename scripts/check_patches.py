@@ -4,6 +4,10 @@
 
 """Applies a patch series in a worktree of its checkout and runs its tests there, under that tree's conftest and ini.
 
+Every commit has to compile, to import nothing that comes later, and to have tests that can be collected. Of those not
+marked slow, quality or server a selection is run after the last commit. With --each, tests are run after every commit:
+all that it brings, and of those that earlier ones brought the selection.
+
 The interpreter needs torch, transformers, pytest with pytest-timeout, the ttnn wheel, and what tt-metal's conftest.py
 files and models/perf import: loguru, torchvision, Pillow, GitPython, pytz. vllm is optional: its tests skip without it.
 This repository must not be installed in it, not even editable: its files would stand in for those of the worktree.
@@ -175,6 +179,11 @@ def check_packages(python: Interpreter, paths: list[str]) -> None:
         raise SystemExit(f"{python.python} does not import this worktree alone: {first}; give another with --python")
 
 
+def forget_bytecode(tree: Path) -> None:
+    """Python takes bytecode for current by second and size, both of which a file of another commit may have."""
+    git(tree, "clean", "-q", "-fdx")
+
+
 def check_commit(python: Interpreter, patch: Path, identity: list[str]) -> list[str]:
     """Apply one patch, compile what it brings and collect its tests, whose paths it returns.
 
@@ -182,6 +191,7 @@ def check_commit(python: Interpreter, patch: Path, identity: list[str]) -> list[
     """
     tree = python.tree
     git(tree, "-c", "core.hooksPath=/dev/null", *identity, "am", "-q", "--whitespace=nowarn", str(patch.resolve()))
+    forget_bytecode(tree)
     brought = git(tree, "diff", "--name-only", "--diff-filter=d", "-z", "HEAD~1", "HEAD").split("\0")
     paths = [path for path in brought if path.endswith(".py")]
     check_packages(python, paths)
@@ -216,14 +226,13 @@ def selected(wanted: list[str], brought: list[str]) -> list[str]:
     return chosen
 
 
-def run_tests(python: Interpreter, tests: list[str]) -> bool:
-    """Run test modules of the tree and print what came of them; whether some passed and none failed."""
+def run_tests(python: Interpreter, tests: list[str], some: bool = True) -> bool:
+    """Run test modules of the tree and print what came of them; whether none failed, and if `some`, one passed."""
     report = python.scratch / "results.xml"
+    report.unlink(missing_ok=True)
     paths = [str(python.tree / test) for test in tests]
     code, output = python.pytest("-m", MARKERS, f"--junitxml={report}", *paths)
     cases = list(ElementTree.parse(report).iter("testcase")) if report.exists() else []
-    if not cases:
-        print(tail(output))
     outcomes = [next((child for child in case if child.tag in ("failure", "error", "skipped")), None) for case in cases]
     for case, outcome in zip(cases, outcomes):
         if outcome is not None and outcome.tag != "skipped":
@@ -231,18 +240,56 @@ def run_tests(python: Interpreter, tests: list[str]) -> bool:
             print(f"{outcome.tag}: {case.get('classname')}::{case.get('name')}: {reason[0]}")
     tags = [outcome.tag if outcome is not None else "passed" for outcome in outcomes]
     failed = tags.count("failure") + tags.count("error")
+    none = report.exists() and code in (0, NO_TESTS) and not failed
+    good = code == 0 and "passed" in tags or none and not some
+    if not good and not failed:
+        print(tail(output))
     print(f"{tags.count('passed')} tests passed, {failed} failed, {tags.count('skipped')} skipped or expected to fail")
-    return code == 0 and "passed" in tags
+    return good
 
 
-def check(checkout: Path, patches: list[Path], python: str, tests: list[str], name: str, email: str) -> bool:
-    """Whether each patch applies and stands alone, and the tests pass after the last one; prints what it finds."""
+def run_each(python: Interpreter, commits: list[tuple[str, str, list[str]]], wanted: list[str]) -> bool:
+    """At each commit, run the tests that it brings and those of earlier ones that lie in `wanted`.
+
+    commits: (hash, name, test modules that it brings). Goes on after a commit whose tests fail, so that all are named.
+    """
+    chosen = selected(wanted, [path for _, _, brought in commits for path in brought])
+    earlier: list[str] = []
+    failed = []
+    for commit, name, brought in commits:
+        git(python.tree, "-c", "core.hooksPath=/dev/null", "checkout", "-q", "--detach", commit)
+        forget_bytecode(python.tree)
+        again = [path for path in earlier if path in chosen and path not in brought]
+        print(f"{name}: {len(brought) or 'no'} test modules of its own, {len(again)} of earlier commits", flush=True)
+        # Its own may all be skipped, for want of a package; some test of the series has to pass at the end.
+        last = commit == commits[-1][0]
+        if (brought or again or last) and not run_tests(python, [*brought, *again], some=last):
+            failed.append(name)
+        earlier += [path for path in brought if path not in earlier]
+    if failed:
+        print(f"tests fail at {', '.join(failed)}")
+    return not failed
+
+
+def check(
+    checkout: Path, patches: list[Path], python: str, tests: list[str], name: str, email: str, each: bool = False
+) -> bool:
+    """Whether each patch applies and stands alone, and the tests pass after the last one; prints what it finds.
+
+    each: run tests after every patch, those it brings too.
+    """
     start = time.monotonic()
     identity = ["-c", f"user.name={name}", "-c", f"user.email={email}", "-c", "commit.gpgsign=false"]
     with clean_worktree(checkout) as tree, TemporaryDirectory() as scratch:
         interpreter = Interpreter(python, tree, Path(scratch))
-        brought = [path for patch in patches for path in check_commit(interpreter, patch, identity)]
-        good = run_tests(interpreter, selected(tests, brought))
+        commits = []
+        for patch in patches:
+            brought = check_commit(interpreter, patch, identity)
+            commits.append((git(tree, "rev-parse", "HEAD").strip(), patch.name, brought))
+        if each:
+            good = run_each(interpreter, commits, tests)
+        else:
+            good = run_tests(interpreter, selected(tests, [path for _, _, brought in commits for path in brought]))
     seconds = time.monotonic() - start
     print(
         f"{len(patches)} patches applied; tests {'passed' if good else 'FAILED'}; {seconds:.0f} s; {checkout} is clean"

@@ -2,7 +2,8 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""Entries for the model in files that a tt-metal checkout has already: CI jobs, targets, time budget, table of models.
+"""Entries for the model in files that a tt-metal checkout has already: CI jobs, the table of models, and what
+models/MIGRATING_TO_TIERED_CI.md asks for beside jobs: targets, time budget, tier, the choices of the workflows.
 
 Text goes in, text comes out, since those files are full of comments; every edit is checked by reading the YAML again.
 An entry that is there stays as it is.
@@ -15,11 +16,13 @@ from dataclasses import dataclass
 import yaml
 
 JOBS = "tests/pipeline_reorg/models_{}_tests.yaml"
+WORKFLOW = ".github/workflows/models-t{}-{}-tests.yaml"
 PIPELINES = ("unit", "e2e", "device_perf")
-TARGETS = "models/model_targets.yaml"
+TARGETS, OUR_TARGETS = "models/model_targets.yaml", "models/demos/wormhole/bge_large_en/targets.yaml"
 BUDGET = ".github/time_budget.yaml"
 TABLE, TABLE_HEADING = "models/README.md", "## NLPs"
-FILES = (*(JOBS.format(pipeline) for pipeline in PIPELINES), TARGETS, BUDGET, TABLE)
+TIERS, TIER_HEADING = "models/model_ci_tiers.md", "## Tier {} Models"
+FOLDER = "scripts/ci"  # the entries themselves
 
 
 @dataclass(frozen=True)
@@ -32,32 +35,67 @@ class Edits:
     budgets: list[str]
 
 
-def edits(model: Callable[[str], str], checkout: Callable[[str], str | None]) -> Edits:
+def edits(ours: Callable[[str], str], checkout: Callable[[str], str | None]) -> Edits:
     """What adds the model to the checkout.
 
-    model: function from a path below the model's folder to its text. checkout: from a path to its text, or None.
+    ours: function from a path of this repository to its text. checkout: the same of the checkout, or None for no file.
     SystemExit when a file is not of the form that it has in tt-metal of May 2026.
     """
-    before = {path: text for path in FILES if (text := checkout(path)) is not None}
-    after, budgets = dict(before), []
+    files, budgets = _Files(checkout), []
     for pipeline in PIPELINES:
-        path = JOBS.format(pipeline)
-        if path not in before:
+        path, added = JOBS.format(pipeline), body(ours(f"{FOLDER}/models_{pipeline}_tests.yaml"))
+        new = files.edit(path, add_jobs, added, path)
+        for job in yaml.safe_load(added):
+            for tier in sorted({sku.get("tier", 1) for sku in job["skus"].values()}):  # jobs without are tier 1's
+                workflow = WORKFLOW.format(tier, pipeline.replace("_", "-"))
+                files.edit(workflow, add_choice, job["model"], workflow)
+        budget = files.read(BUDGET)
+        if not new or budget is None:
             continue
-        added = body(model(f"ci/models_{pipeline}_tests.yaml"))
-        after[path] = add_jobs(before[path], added, path)
-        if after[path] == before[path] or BUDGET not in before:
-            continue
-        for team, sku, minutes in wanted_minutes(after[path], added):
-            after[BUDGET], had = raise_budget(after[BUDGET], team, pipeline, sku, minutes)
+        for team, sku, minutes in wanted_minutes(files.after[path], added):
+            budget, had = raise_budget(budget, team, pipeline, sku, minutes)
             if had is not None:
                 budgets.append(f"{team}, {pipeline}, {sku}: {had} to {minutes} minutes")
-    if TARGETS in before:
-        after[TARGETS] = add_target(before[TARGETS], body(model("targets.yaml")))
-    if TABLE in before:
-        after[TABLE] = add_row(before[TABLE], model("ci/nlp_table_row.md"))
-    changed = {path: text for path, text in after.items() if text != before[path]}
-    return Edits(changed, [path for path in FILES if path not in before], budgets)
+        files.after[BUDGET] = budget
+    files.edit(TARGETS, add_target, body(ours(OUR_TARGETS)))
+    files.edit(TABLE, add_row, ours(f"{FOLDER}/nlp_table_row.md"), TABLE_HEADING, TABLE)
+    files.edit(TIERS, add_row, ours(f"{FOLDER}/tier_table_row.md"), TIER_HEADING.format(tier_of(ours)), TIERS)
+    changed = {path: text for path, text in files.after.items() if text != files.before[path]}
+    return Edits(changed, files.absent, budgets)
+
+
+class _Files:
+    """before, after: texts by path of the files of the checkout that were asked for; absent: those it does not have."""
+
+    def __init__(self, checkout: Callable[[str], str | None]):
+        self.checkout = checkout
+        self.before: dict[str, str] = {}
+        self.after: dict[str, str] = {}
+        self.absent: list[str] = []
+
+    def read(self, path: str) -> str | None:
+        """The text with the edits so far."""
+        if path not in self.after and path not in self.absent:
+            text = self.checkout(path)
+            if text is None:
+                self.absent.append(path)
+                return None
+            self.before[path] = self.after[path] = text
+        return self.after.get(path)
+
+    def edit(self, path: str, change: Callable[..., str], *arguments: str) -> bool:
+        """after[path] = change(text, *arguments); whether that is another text. Nothing for a file that is absent."""
+        text = self.read(path)
+        if text is not None:
+            self.after[path] = change(text, *arguments)
+        return text != self.after.get(path)
+
+
+def tier_of(ours: Callable[[str], str]) -> int:
+    """The one tier that the jobs name."""
+    jobs = [job for pipeline in PIPELINES for job in yaml.safe_load(ours(f"{FOLDER}/models_{pipeline}_tests.yaml"))]
+    (tier,) = {sku["tier"] for job in jobs for sku in job["skus"].values() if "tier" in sku}
+    return tier
 
 
 def body(fragment: str) -> str:
@@ -114,16 +152,33 @@ def raise_budget(text: str, team: str, pipeline: str, sku: str, minutes: int) ->
     return after, had
 
 
-def add_row(text: str, row: str) -> str:
-    """The table of models with one more row at the end of the table of NLP models. SystemExit without one."""
-    if row.split("]")[0] in text:
+def add_choice(text: str, model: str, path: str) -> str:
+    """A workflow whose `model` input offers one more model, after those that it has."""
+    document = yaml.safe_load(text)
+    try:
+        options = document[True]["workflow_dispatch"]["inputs"]["model"]["options"]  # YAML 1.1 reads `on` as true
+    except (KeyError, TypeError):
+        raise SystemExit(f"{path} has no choice of models") from None
+    if model in options:
+        return text
+    # The last item that is no comment; comments after it stay last.
+    pattern = rf"(^      model:\n(?:        .*\n)*?        options:\n(?: +(?:-|#).*\n)*?)( +- ){options[-1]}\n"
+    after = re.sub(pattern, rf"\g<1>\g<2>{options[-1]}\n\g<2>{model}\n", text, count=1, flags=re.MULTILINE)
+    options.append(model)
+    _check(path, after, document)
+    return after
+
+
+def add_row(text: str, row: str, heading: str, path: str) -> str:
+    """A Markdown file with one more row at the end of the first table under a heading."""
+    if any(line.split("|")[1:2] == row.split("|")[1:2] for line in text.splitlines()):
         return text
     lines = text.splitlines(keepends=True)
     try:
-        start = lines.index(f"{TABLE_HEADING}\n")
+        start = lines.index(f"{heading}\n")
         end = next(i for i in range(start, len(lines)) if lines[i].startswith("|"))
     except (ValueError, StopIteration):
-        raise SystemExit(f"{TABLE} has no table under {TABLE_HEADING!r}") from None
+        raise SystemExit(f"{path} has no table under {heading!r}") from None
     while end < len(lines) and lines[end].startswith("|"):
         end += 1
     return "".join([*lines[:end], row, *lines[end:]])

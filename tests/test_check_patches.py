@@ -21,9 +21,9 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from check_patches import check
-tree, folder, python = sys.argv[2:5]
+tree, folder, python, each = sys.argv[2:6]
 patches = sorted(Path(folder).glob("*.patch"))
-sys.exit(not check(Path(tree), patches, python, ["sample"], "B", "b@example.com"))
+sys.exit(not check(Path(tree), patches, python, ["sample"], "B", "b@example.com", each == "each"))
 """
 
 
@@ -62,15 +62,16 @@ def series(tree: Path, *commits: dict[str, str]) -> Path:
     return folder
 
 
-def start(tree: Path, folder: Path, python: str = sys.executable) -> subprocess.Popen:
-    command = [sys.executable, "-c", CHECK, str(ROOT / "scripts"), str(tree), str(folder), python]
+def start(tree: Path, folder: Path, python: str = sys.executable, each: bool = False) -> subprocess.Popen:
+    last = "each" if each else "head"
+    command = [sys.executable, "-c", CHECK, str(ROOT / "scripts"), str(tree), str(folder), python, last]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def check(tree: Path, folder: Path, python: str = sys.executable) -> tuple[int, str]:
+def check(tree: Path, folder: Path, python: str = sys.executable, each: bool = False) -> tuple[int, str]:
     """Exit code and output, once the checkout has been seen to be as before."""
     before = git(tree, "status", "--porcelain"), git(tree, "worktree", "list"), git(tree, "log", "--all")
-    process = start(tree, folder, python)
+    process = start(tree, folder, python, each)
     output, _ = process.communicate()
     assert (git(tree, "status", "--porcelain"), git(tree, "worktree", "list"), git(tree, "log", "--all")) == before
     assert "?? notes.txt" in before[0]
@@ -187,3 +188,49 @@ def test_another_worktree_may_come_meanwhile(tree):
     output, _ = process.communicate()
     assert process.returncode == 0, output
     assert len(git(tree, "worktree", "list").splitlines()) == 2
+
+
+def test_each_commit_runs_its_own_tests_and_the_selection_of_earlier_ones(tree):
+    other = {"other/test_other.py": "def test_other(theirs):\n    assert theirs == 2\n"}
+    commits = (CODE, {"sample/test_code.py": PASSING}, other, {"notes.md": "done\n"})
+    code, output = check(tree, series(tree, *commits), each=True)
+    assert code == 0, output
+    lines = output.splitlines()
+    said = [lines[i : i + 2] for i, line in enumerate(lines) if "test modules of its own" in line]
+    counts = [(a.split(": ")[1], b.split(",")[0] if "passed" in b else "") for a, b in said]
+    assert counts == [
+        ("no test modules of its own, 0 of earlier commits", ""),
+        ("1 test modules of its own, 0 of earlier commits", "1 tests passed"),
+        ("1 test modules of its own, 1 of earlier commits", "2 tests passed"),
+        ("no test modules of its own, 1 of earlier commits", "1 tests passed"),
+    ]
+
+
+def test_each_commit_sees_a_test_that_a_later_commit_mends(tree):
+    wrong = {"sample/code.py": "def two():\n    return 3\n", "sample/test_code.py": PASSING}
+    patches = series(tree, wrong, CODE)
+    assert check(tree, patches)[0] == 0
+    code, output = check(tree, patches, each=True)
+    assert code == 1 and "tests fail at 0001-sample-code.py.patch\n" in output and "test_two" in output
+    assert "1 tests passed, 0 failed" in output  # of the second commit, which is run all the same
+
+
+def test_each_commit_runs_its_tests_outside_the_selection_too(tree):
+    failing = {"other/test_other.py": "def test_fails():\n    assert False\n"}
+    patches = series(tree, {**CODE, "sample/test_code.py": PASSING}, failing)
+    assert check(tree, patches)[0] == 0
+    code, output = check(tree, patches, each=True)
+    assert code == 1 and "tests fail at 0002-other-test_other.py.patch\n" in output
+
+
+@pytest.mark.parametrize("more, code", [([{**CODE, "sample/test_code.py": PASSING}], 0), ([], 1)])
+def test_each_commit_may_skip_but_not_the_whole_series(tree, more, code):
+    skipping = {"sample/test_skip.py": "import pytest\n\npytest.importorskip('absent')\n\ndef test_it():\n    pass\n"}
+    found, output = check(tree, series(tree, skipping, *more), each=True)
+    assert found == code and ("tests fail at 0001-" in output) == bool(code), output
+
+
+def test_each_commit_with_a_module_that_cannot_be_run_fails(tree):
+    dying = {"sample/test_dying.py": "import os\n\ndef test_it():\n    os._exit(5)\n"}
+    code, output = check(tree, series(tree, dying, {**CODE, "sample/test_code.py": PASSING}), each=True)
+    assert code == 1 and "tests fail at 0001-sample-test_dying.py.patch" in output

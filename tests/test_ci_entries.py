@@ -14,7 +14,23 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 import ci_entries  # noqa: E402
 
-MODEL = ROOT / "models/demos/wormhole/bge_large_en"
+WORKFLOWS = [ci_entries.WORKFLOW.format(*at) for at in ((3, "unit"), (3, "e2e"), (1, "device-perf"))]
+WORKFLOW = """\
+on:
+  workflow_dispatch:
+    inputs:
+      model:
+        type: choice
+        options:
+          - all
+          # other-1: disabled
+          - other
+          # other-2: disabled
+      sku:
+        type: choice
+        options:
+          - other
+"""
 JOB = """\
 # comment of the file
 
@@ -36,31 +52,39 @@ TREE = {
         "other:\n  device_perf:\n    wh_n150: 10\nmodels:\n  e2e:\n    wh_n150: 100 # kept\n\n  unit:\n    wh_n150: 20\n"
         "  device_perf:\n    # comment\n    bh_p150: 10\n    wh_n150: 10\n  demo:\n    wh_n150: 10\n"
     ),
+    **{path: WORKFLOW for path in WORKFLOWS},
+    ci_entries.TIERS: "## Tier 2 Models\n|A|B|\n|---|---|\n| A | B |\n## Tier 3 Models\n|A|B|\n|---|---|\n| C | D |\n\nend\n",
     ci_entries.TABLE: "## NLPs\n\n| Model | Batch |\n|---|---|\n| [Other](x) | 8 |\n\n## CNNs\n\n| Model |\n|---|\n",
 }
 
 
-def model(path: str) -> str:
-    return (MODEL / path).read_text(encoding="utf-8")
+def ours(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
 
 
 def test_every_file_gets_its_entry_and_keeps_the_rest():
-    found = ci_entries.edits(model, TREE.get)
+    found = ci_entries.edits(ours, TREE.get)
     assert found.absent == [] and set(found.files) == set(TREE)
     for pipeline in ci_entries.PIPELINES:
         text = found.files[ci_entries.JOBS.format(pipeline)]
         assert text.startswith(JOB)
-        other, ours = yaml.safe_load(text)
-        assert other["name"] == "Other tests" and ours["name"] == f"BGE-large-en {pipeline.replace('_', ' ')} tests"
+        other, added = yaml.safe_load(text)
+        assert other["name"] == "Other tests" and added["name"] == f"BGE-large-en {pipeline.replace('_', ' ')} tests"
     targets = yaml.safe_load(found.files[ci_entries.TARGETS])["targets"]
-    assert targets == {"other": {"skus": {}}, **yaml.safe_load(model("targets.yaml"))}
+    assert targets == {"other": {"skus": {}}, **yaml.safe_load(ours(ci_entries.OUR_TARGETS))}
     table = found.files[ci_entries.TABLE].splitlines()
     assert table[4] == "| [Other](x) | 8 |" and table[5].startswith("| [BGE-large-en-v1.5](") and table[6] == ""
     assert table[7:] == TREE[ci_entries.TABLE].splitlines()[6:]
+    tiers = found.files[ci_entries.TIERS]
+    assert tiers == TREE[ci_entries.TIERS].replace("| C | D |\n", "| C | D |\n| BGE-large-en-v1.5 | N150 |\n")
+    for path in WORKFLOWS:
+        assert found.files[path] == WORKFLOW.replace(
+            "- other\n          #", "- other\n          - bge-large-en\n          #"
+        )
 
 
 def test_budget_is_raised_only_where_the_jobs_pass_it():
-    found = ci_entries.edits(model, TREE.get)
+    found = ci_entries.edits(ours, TREE.get)
     assert found.budgets == ["models, device_perf, wh_n150: 10 to 20 minutes"]
     before = TREE[ci_entries.BUDGET]
     raised = before.replace("    bh_p150: 10\n    wh_n150: 10\n", "    bh_p150: 10\n    wh_n150: 20\n")
@@ -68,14 +92,14 @@ def test_budget_is_raised_only_where_the_jobs_pass_it():
 
 
 def test_a_second_time_changes_nothing():
-    once = ci_entries.edits(model, TREE.get).files
-    assert ci_entries.edits(model, once.get) == ci_entries.Edits({}, [], [])
+    once = ci_entries.edits(ours, TREE.get).files
+    assert ci_entries.edits(ours, once.get) == ci_entries.Edits({}, [], [])
 
 
 def test_files_that_are_not_there_are_named():
-    found = ci_entries.edits(model, {ci_entries.TABLE: TREE[ci_entries.TABLE]}.get)
+    found = ci_entries.edits(ours, {ci_entries.TABLE: TREE[ci_entries.TABLE]}.get)
     assert list(found.files) == [ci_entries.TABLE]
-    assert sorted(found.absent) == sorted(set(TREE) - {ci_entries.TABLE})
+    assert sorted(found.absent) == sorted(set(TREE) - {ci_entries.TABLE}) and found.budgets == []
 
 
 @pytest.mark.parametrize(
@@ -85,16 +109,19 @@ def test_files_that_are_not_there_are_named():
         (ci_entries.BUDGET, "models:\n  e2e: {wh_n150: 100}\n", "no budget for models, unit, wh_n150"),
         (ci_entries.BUDGET, TREE[ci_entries.BUDGET].replace("wh_n150: 20", "wh_n150: 1_9"), "is not of the form"),
         (ci_entries.TABLE, "## CNNs\n", "no table under '## NLPs'"),
+        (ci_entries.TIERS, "## Tier 1 Models\n", "no table under '## Tier 3 Models'"),
+        (WORKFLOWS[0], "on:\n  workflow_dispatch:\n", "unit-tests.yaml has no choice of models"),
+        (WORKFLOWS[1], WORKFLOW.replace("        options", "        options : # of", 1), "is not of the form"),
     ],
 )
 def test_another_form_is_refused(path, text, message):
     with pytest.raises(SystemExit, match=message):
-        ci_entries.edits(model, {**TREE, path: text}.get)
+        ci_entries.edits(ours, {**TREE, path: text}.get)
 
 
 def test_commands_name_files_of_the_series():
     for pipeline in ci_entries.PIPELINES:
-        (job,) = yaml.safe_load(model(f"ci/models_{pipeline}_tests.yaml"))
+        (job,) = yaml.safe_load(ours(f"{ci_entries.FOLDER}/models_{pipeline}_tests.yaml"))
         named = [word for word in job["cmd"].split() if word.endswith(".py")]
         assert named and all((ROOT / path).is_file() for path in named), named
-        assert job["model"] in yaml.safe_load(model("targets.yaml"))
+        assert job["model"] in yaml.safe_load(ours(ci_entries.OUR_TARGETS))

@@ -60,14 +60,15 @@ def estimate(device, dims, precision, sequence: int, with_l1: bool = True):
 
 
 def case(device, profile: str, sequence: int, fitted) -> Case:
+    from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
     from models.demos.wormhole.bge_large_en.tests.perf import estimate as estimates
-    from models.demos.wormhole.bge_large_en.tests.perf import forward, work
+    from models.demos.wormhole.bge_large_en.tests.perf import work
     from models.demos.wormhole.bge_large_en.tests.perf.l1_graph import l1_by_call
     from models.demos.wormhole.bge_large_en.tt.plan import plan_shape
     from models.demos.wormhole.bge_large_en.tt.pooling import POOLED_ROWS
     from models.demos.wormhole.bge_large_en.tt.precision import profile_precision
 
-    dims = forward.model_dims("large")
+    dims = model_dims("large")
     precision = profile_precision(profile, dims)
     found, graph = estimate(device, dims, precision, sequence)
     layer = layer_of(list(found.ops), lambda op: op.name)

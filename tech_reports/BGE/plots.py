@@ -33,6 +33,8 @@ COLOURS = {"performance": "#1f6fb4", "accuracy": "#d9822b"}
 def save(figure, file: str) -> None:
     figure.tight_layout()
     figure.savefig(HERE / file, metadata={"Date": None})
+    lines = (HERE / file).read_text().splitlines()
+    (HERE / file).write_text("".join(f"{line.rstrip()}\n" for line in lines))  # as pre-commit hooks have it
     plt.close(figure)
 
 
@@ -131,9 +133,10 @@ def main() -> None:
     with contextlib.redirect_stdout(sys.stderr):
         import ttnn
 
-        from models.demos.wormhole.bge_large_en.tests.perf import calibration, forward
+        from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
+        from models.demos.wormhole.bge_large_en.tests.perf import calibration
 
-        dims, fitted = forward.model_dims("large"), calibration.calibrate()
+        dims, fitted = model_dims("large"), calibration.calibrate()
         with dispatch_only():
             device = ttnn.open_device(device_id=0)
         cases = [case(device, profile, sequence, fitted) for profile in PROFILES for sequence in SEQUENCES]

@@ -14,7 +14,7 @@ import torch
 import ttnn
 from transformers import BertConfig
 
-from models.demos.wormhole.bge_large_en.tests.perf.forward import model_dims
+from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
 from models.demos.wormhole.bge_large_en.tt.checkpoint import read
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 from models.demos.wormhole.bge_large_en.tt.weights import multiplied_weight

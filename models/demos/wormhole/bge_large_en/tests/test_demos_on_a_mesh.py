@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from models.demos.wormhole.bge_large_en.demo import demo
+from models.demos.wormhole.bge_large_en.runner.tracing import shapes_held
+from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
 from models.demos.wormhole.bge_large_en.tests.tiny_hub import tiny_hub
 from models.emulated_wormhole import detect
 
@@ -35,3 +37,8 @@ def test_on_two_chips(tmp_path):
     assert f"{len(DEMOS)} passed" in done.stdout and "ran on: emulated Wormhole n300" in done.stdout
     output = done.stdout + done.stderr  # tt-metal's pytest.ini has -s, so the log is not in the report
     assert "\n1  Artificial intelligence is changing" in output  # the matrix of similarities
+
+
+def test_demo_opens_its_device_with_room_for_a_shape():
+    large = model_dims("large")
+    assert all(shapes_held(params["trace_region_size"], large, 17, least=1) for params in demo.DEVICE_PARAMS)

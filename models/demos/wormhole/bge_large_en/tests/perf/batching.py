@@ -88,7 +88,8 @@ def host_times(device, lengths: Sequence[int], waiting: int, packing: str) -> di
     import torch
 
     from models.demos.wormhole.bge_large_en.runner.inputs import Row
-    from models.demos.wormhole.bge_large_en.tests.perf.forward import model_dims, zero_runner
+    from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
+    from models.demos.wormhole.bge_large_en.tests.perf.forward import zero_runner
     from models.demos.wormhole.bge_large_en.tt.precision import profile_precision
 
     dims = model_dims("large", LAYERS)
@@ -194,7 +195,7 @@ def main(arguments: list[str] | None = None) -> None:
         import ttnn
 
         from models.demos.wormhole.bge_large_en.runner.step_cost import step_microseconds
-        from models.demos.wormhole.bge_large_en.tests.perf.forward import model_dims
+        from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
 
         dims = model_dims("large")
         result = summary(lengths, options.waiting, options.packing, lambda s: step_microseconds(dims, s))

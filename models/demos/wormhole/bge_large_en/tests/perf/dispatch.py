@@ -175,13 +175,14 @@ def encoder_forward(device, sequence: int, profile: str) -> Callable[[], None]:
     """A function that dispatches one forward and its pooling; inputs are written and results read elsewhere."""
     import ttnn
 
+    from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
     from models.demos.wormhole.bge_large_en.tests.perf import forward
     from models.demos.wormhole.bge_large_en.tt.bert import BertModel
     from models.demos.wormhole.bge_large_en.tt.plan import plan_shape
     from models.demos.wormhole.bge_large_en.tt.pooling import POOLED_ROWS, POOLING
     from models.demos.wormhole.bge_large_en.tt.precision import profile_precision
 
-    dims = forward.model_dims("large", LAYERS)
+    dims = model_dims("large", LAYERS)
     precision = profile_precision(profile, dims)
     plan = plan_shape(dims, BATCH, sequence, (8, 8), precision, pooled_rows=POOLED_ROWS["cls"])
     with forward.unwritten_weights():

@@ -175,10 +175,11 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"running on: {target.describe()}; times below are estimates, bounds are lower bounds", file=log)
     import ttnn
 
+    from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
     from models.demos.wormhole.bge_large_en.tests.perf import calibration, forward, profiler
     from models.demos.wormhole.bge_large_en.tt.precision import profile_precision
 
-    dims = forward.model_dims(options.model, options.layers)
+    dims = model_dims(options.model, options.layers)
     precision = profile_precision(options.profile, dims)
     with dispatch_only():
         device = ttnn.open_device(device_id=0)

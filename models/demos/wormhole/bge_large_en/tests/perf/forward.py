@@ -19,13 +19,6 @@ from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 from models.demos.wormhole.bge_large_en.tt.weights import Weights
 from models.emulated_wormhole import detect, dispatch_only
 
-# hidden size, heads, intermediate size, layers of BGE-large, -base and -small, and all-MiniLM-L6
-MODELS = {
-    "large": (1024, 16, 4096, 24),
-    "base": (768, 12, 3072, 12),
-    "small": (384, 12, 1536, 12),
-    "minilm": (384, 12, 1536, 6),
-}
 L1_LIMIT = 1_499_136  # bytes per core of a Wormhole
 
 
@@ -39,12 +32,6 @@ class Forward:
     input_bytes: tuple[int, ...]
     peak_l1_bytes: int
     cache_entries: tuple[int, int]
-
-
-def model_dims(model: str, layers: int | None = None) -> BertDims:
-    """Dims of one of MODELS with 512 positions, as many layers as asked for."""
-    hidden, heads, ffn, depth = MODELS[model]
-    return BertDims(hidden, heads, ffn, depth if layers is None else layers, 30522, 512, 2, 1e-12)
 
 
 def zero_weights(dims: BertDims) -> Weights:

@@ -21,9 +21,8 @@ from ttnn.decorators import FastOperation
 from models.demos.wormhole.bge_large_en.tests.perf import bound
 from models.demos.wormhole.bge_large_en.tests.perf.work import TILE, TILE_BYTES, Work, add, matmul, moved, tiles
 
-MATMUL, ATTENTION, SOFTMAX, NORM, HEADS, EMBEDDING, MOVEMENT, ELTWISE = (
-    "matmul attention softmax layer-norm heads embedding movement element-wise".split()
-)
+MATMUL, ATTENTION, SOFTMAX, NORM = "matmul", "attention", "softmax", "layer-norm"
+HEADS, EMBEDDING, MOVEMENT, ELTWISE = "heads", "embedding", "movement", "element-wise"
 _HEADS = ("create_qkv_heads", "split_query_key_value", "split_qkv_heads", "concat_heads", "concatenate_heads")
 _MOVEMENT = (
     "move reallocate reshard interleaved_to_sharded sharded_to_interleaved to_memory_config to_layout tilize untilize "

@@ -15,12 +15,13 @@ import ttnn
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets
 from models.demos.wormhole.bge_large_en.runner.inputs import Row
 from models.demos.wormhole.bge_large_en.runner.step_cost import step_microseconds
+from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
 from models.demos.wormhole.bge_large_en.tests.perf import batching, calibration, forward, work
 from models.demos.wormhole.bge_large_en.tests.perf.text_lengths import PARAGRAPHS, text_lengths
 from models.demos.wormhole.bge_large_en.tt.precision import profile_precision
 
 WAITING = 64
-DIMS = forward.model_dims("large")
+DIMS = model_dims("large")
 
 
 def cost(sequence: int) -> float:

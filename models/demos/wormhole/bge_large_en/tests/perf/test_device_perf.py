@@ -6,6 +6,7 @@
 
 import pytest
 
+from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
 from models.demos.wormhole.bge_large_en.tests.perf import forward
 from models.demos.wormhole.bge_large_en.tests.perf.op_records import record_ops
 from models.demos.wormhole.bge_large_en.tests.perf.targets import MODEL, load
@@ -31,7 +32,7 @@ def signpost(header: str) -> None:
 @pytest.mark.parametrize("sequence", LENGTHS)
 def test_programs(device, sequence):
     """The device programs of a warm forward, between the signposts that test_device_perf reads kernel times from."""
-    dims = forward.model_dims("large")
+    dims = model_dims("large")
     precision, rows = profile_precision("performance", dims), forward.full_rows(BATCH, sequence)
     # Without a trace region the forward is dispatched op by op, which the profiler needs.
     with forward.zero_runner(device, dims, BATCH, sequence, precision, "cls") as runner:

@@ -12,6 +12,7 @@ import sys
 import pytest
 import ttnn
 
+from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
 from models.demos.wormhole.bge_large_en.tests.perf import (
     bound,
     calibration,
@@ -48,7 +49,7 @@ def device():
 @pytest.fixture(scope="module")
 def measured(device):
     """Function from (profile, sequence) to (Forward, summary) of BGE-large; each measured once."""
-    dims = forward.model_dims("large")
+    dims = model_dims("large")
 
     @functools.cache
     def measure(profile: str, sequence: int):
@@ -112,12 +113,12 @@ def test_matmul_bound_by_hand():
 
 @pytest.mark.parametrize("sequence, sentences", [(384, 1064), (512, 782)])
 def test_roofline(sequence, sentences):
-    assert bound.roofline(forward.model_dims("large"), sequence) == pytest.approx(sentences, abs=1)
+    assert bound.roofline(model_dims("large"), sequence) == pytest.approx(sentences, abs=1)
 
 
 def mean_pooled_ops(device):
     """Records of one layer of MiniLM at 64 tokens, batch 2."""
-    dims = forward.model_dims("minilm", 1)
+    dims = model_dims("minilm", 1)
     with forward.zero_runner(device, dims, 2, 64, profile_precision("performance", dims), "mean") as runner:
         return forward.measure(runner, 2, 64).ops
 
@@ -206,7 +207,7 @@ def test_profiler_says_why_not(device_target):
 
 def test_report(measured):
     found, result = measured("performance", 384)
-    text = estimate.report(result, found.ops, forward.model_dims("large"), BATCH, 384, fitted(), None)
+    text = estimate.report(result, found.ops, model_dims("large"), BATCH, 384, fitted(), None)
     for part in (
         "3072x1024x4096",
         "ideal us >=",

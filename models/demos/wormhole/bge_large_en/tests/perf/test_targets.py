@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
 from models.demos.wormhole.bge_large_en.tests.perf import calibration, estimate, forward
 from models.demos.wormhole.bge_large_en.tests.perf.targets import FILE, MODEL, SKU, load
 from models.demos.wormhole.bge_large_en.tt.precision import profile_precision
@@ -21,7 +22,7 @@ def test_shapes():
 @pytest.mark.parametrize("shape", SHAPES)
 def test_target_is_the_estimate(device, shape):
     """Until somebody measures: sentences/s is the low end in whole sentences, tolerance reaches just past the high."""
-    target, dims = load()[shape], forward.model_dims("large")
+    target, dims = load()[shape], model_dims("large")
     if target.measured:
         pytest.skip("the target was measured")
     with forward.zero_runner(device, dims, *shape, profile_precision("performance", dims), "cls") as runner:
@@ -43,7 +44,7 @@ def test_bounds(speed, good):
 
 def edited(folder: Path, change) -> Path:
     document = yaml.safe_load(FILE.read_text())
-    change(document[MODEL]["skus"][SKU]["entries"])
+    change(document.get("targets", document)[MODEL]["skus"][SKU]["entries"])
     path = folder / "targets.yaml"
     path.write_text(yaml.safe_dump(document))
     return path
@@ -70,3 +71,10 @@ def test_other_files_are_refused(tmp_path):
     (tmp_path / "empty.yaml").write_text("")
     with pytest.raises(ValueError, match="has no entries of bge-large-en on wh_n150"):
         load(tmp_path / "empty.yaml")
+
+
+def test_file_of_many_models_is_read_too(tmp_path):
+    ours = yaml.safe_load(FILE.read_text())
+    others = {"version": 1, "targets": {"other": {"skus": {}}, MODEL: ours.get("targets", ours)[MODEL]}}
+    (tmp_path / "model_targets.yaml").write_text(yaml.safe_dump(others))
+    assert load(tmp_path / "model_targets.yaml") == load()

@@ -21,7 +21,7 @@ from models.demos.wormhole.bge_large_en.runner.batch_plan import (
     plan_steps,
 )
 from models.demos.wormhole.bge_large_en.runner.step_cost import step_microseconds
-from models.demos.wormhole.bge_large_en.tests.perf.forward import model_dims
+from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
 from models.demos.wormhole.bge_large_en.tt.dims import TILE
 
 CASES = 150

@@ -7,7 +7,7 @@
 import pytest
 
 from models.demos.wormhole.bge_large_en.runner.inputs import rows_from_lists
-from models.demos.wormhole.bge_large_en.tests.perf.forward import model_dims
+from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
 
 DIMS = model_dims("large")  # 30,522 ids
 LENGTH = 64

@@ -10,11 +10,10 @@ import pytest
 import torch
 import ttnn
 
-from models.demos.wormhole.bge_large_en.demo.device_params import DEVICE_PARAMS
 from models.demos.wormhole.bge_large_en.runner import runner as runner_module
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, default_buckets
 from models.demos.wormhole.bge_large_en.runner.tracing import can_trace, shapes_held, trace_bytes, trace_region
-from models.demos.wormhole.bge_large_en.tests.perf.forward import model_dims
+from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
 from models.demos.wormhole.bge_large_en.tests.runner.small_model import small_runner, texts
 
 LARGE = model_dims("large")
@@ -75,10 +74,6 @@ def test_region_that_is_too_small_says_what_to_set():
 def test_regions_of_those_who_serve_bge_already(region, shapes):
     """tt-metal's BGE demo and tt-media-server open their devices with these: neither may be refused."""
     assert shapes_held(region, LARGE, wanted=17, least=1) == shapes
-
-
-def test_demo_opens_its_device_with_room_for_a_shape():
-    assert all(shapes_held(params["trace_region_size"], LARGE, 17, least=1) for params in DEVICE_PARAMS)
 
 
 class Tracer:

@@ -1,0 +1,9 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+
+def pytest_configure(config):
+    # tt-metal's pytest.ini does not have these.
+    config.addinivalue_line("markers", "quality: accuracy at full size on real weights, minutes")
+    config.addinivalue_line("markers", "server: starts a real vLLM server")
