@@ -9,8 +9,8 @@ new buffer at an old address drops what was there. A mesh tensor holds one value
 """
 
 import torch
-import ttnn
 
+import ttnn
 from models.emulated_wormhole.errors import MissingGolden, MissingValue
 from models.emulated_wormhole.quantise import quantise
 

@@ -40,8 +40,8 @@ from dataclasses import dataclass
 from functools import reduce
 
 import torch
-import ttnn
 
+import ttnn
 from models.emulated_wormhole.golden_ops import TILE, activation_function
 from models.emulated_wormhole.quantise import quantise
 

@@ -17,8 +17,8 @@ hardware where all of K is one block. A second operand of one single matrix is t
 from collections.abc import Callable
 
 import torch
-import ttnn
 
+import ttnn
 from models.emulated_wormhole.errors import EmulationError
 
 TILE = 32

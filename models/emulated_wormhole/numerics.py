@@ -16,9 +16,9 @@ import threading
 from collections.abc import Callable
 
 import torch
-import ttnn
 from ttnn.decorators import FastOperation
 
+import ttnn
 from models.emulated_wormhole import fidelity
 from models.emulated_wormhole.buffer_values import BufferValues
 from models.emulated_wormhole.errors import MissingGolden, TraceNotSupported

@@ -5,6 +5,7 @@
 """Rounding of fp32 values to what a device tensor of a given dtype can hold, in torch, bit for bit as ttnn does it."""
 
 import torch
+
 import ttnn
 
 BLOCK = 16  # elements of a row that share one exponent in a block floating point tile

@@ -7,6 +7,7 @@
 from collections.abc import Iterator
 
 import torch
+
 import ttnn
 
 

@@ -47,7 +47,6 @@ def layer_of(items: list, name_of) -> list:
 def estimate(device, dims, precision, sequence: int, with_l1: bool = True):
     """(forward.Forward, graph captured without dispatch or None) of a warm step."""
     import ttnn
-
     from models.demos.wormhole.bge_large_en.tests.perf import forward
 
     with forward.zero_runner(device, dims, BATCH, sequence, precision, "cls") as runner:

@@ -132,7 +132,6 @@ def main() -> None:
         parser.error(f"bge.md reports the emulated Wormhole; this is {target}")
     with contextlib.redirect_stdout(sys.stderr):
         import ttnn
-
         from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
         from models.demos.wormhole.bge_large_en.tests.perf import calibration
 

@@ -6,8 +6,8 @@
 
 import pytest
 import torch
-import ttnn
 
+import ttnn
 from models import emulated_wormhole
 
 pytestmark = pytest.mark.skipif(not emulated_wormhole.activate().emulated, reason="a card or a simulator is there")

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 import torch
-import ttnn
 
+import ttnn
 from models import emulated_wormhole
 from models.emulated_wormhole.boards import BOARDS
 from models.emulated_wormhole.golden_ops import GOLDENS

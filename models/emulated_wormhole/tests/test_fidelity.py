@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-import ttnn
 
+import ttnn
 from models import emulated_wormhole
 from models.emulated_wormhole.fidelity import Arithmetic, linear, matmul, packed, round_dst_, truncate
 from models.emulated_wormhole.quantise import quantise

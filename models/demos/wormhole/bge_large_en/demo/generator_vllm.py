@@ -7,9 +7,9 @@
 from collections.abc import Sequence
 
 import torch
-import ttnn
 from loguru import logger
 
+import ttnn
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets
 from models.demos.wormhole.bge_large_en.runner.inputs import rows_from_lists, rows_from_padded
 from models.demos.wormhole.bge_large_en.runner.runner import EncoderRunner, core_grid

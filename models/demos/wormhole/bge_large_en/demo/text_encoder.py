@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-import ttnn
 from transformers import AutoTokenizer
 
+import ttnn
 from models.demos.wormhole.bge_large_en.demo.device_params import L1_SMALL_SIZE, TRACE_REGION_SIZE
 from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbedding
 from models.demos.wormhole.bge_large_en.reference import published

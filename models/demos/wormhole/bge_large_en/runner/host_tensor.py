@@ -5,6 +5,7 @@
 """Host tensors that live as long as a shape and are written in place, so that a step converts and allocates nothing."""
 
 import torch
+
 import ttnn
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-import ttnn
 
+import ttnn
 from models.demos.wormhole.bge_large_en.runner.batch_plan import MAX_TEXTS, Place
 from models.demos.wormhole.bge_large_en.runner.host_tensor import HostTensor, tile_bytes
 from models.demos.wormhole.bge_large_en.runner.inputs import Row

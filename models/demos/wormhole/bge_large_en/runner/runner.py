@@ -11,10 +11,10 @@ from dataclasses import replace
 from functools import cache, partial
 
 import torch
-import ttnn
 from loguru import logger
 from tqdm import tqdm
 
+import ttnn
 from models.demos.wormhole.bge_large_en.runner.batch_plan import (
     Buckets,
     Step,

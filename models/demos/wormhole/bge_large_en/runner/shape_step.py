@@ -21,8 +21,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import ttnn
 
+import ttnn
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Place
 from models.demos.wormhole.bge_large_en.runner.host_tensor import HostTensor
 from models.demos.wormhole.bge_large_en.runner.inputs import Row

@@ -11,8 +11,8 @@ chip r % chips.
 from collections.abc import Sequence
 
 import torch
-import ttnn
 
+import ttnn
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Place
 from models.demos.wormhole.bge_large_en.runner.host_tensor import HostTensor
 from models.demos.wormhole.bge_large_en.runner.inputs import Row

@@ -7,7 +7,6 @@
 import os
 
 import ttnn
-
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 
 # Bytes that one program takes of a trace: tt-metal's BGE demo captures 509 in a region of 6,434,816. About half of them

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-import ttnn
 from transformers import BertConfig
 
+import ttnn
 from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
 from models.demos.wormhole.bge_large_en.tt.checkpoint import read
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims

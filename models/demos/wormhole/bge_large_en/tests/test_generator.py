@@ -10,9 +10,9 @@ import sys
 
 import pytest
 import torch
-import ttnn
 from transformers import BertConfig
 
+import ttnn
 from models.demos.wormhole.bge_large_en.demo.checkpoints import BGE_LARGE
 from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbedding
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder

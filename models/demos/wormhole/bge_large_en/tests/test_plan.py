@@ -7,8 +7,8 @@
 from dataclasses import fields
 
 import pytest
-import ttnn
 
+import ttnn
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, default_buckets
 from models.demos.wormhole.bge_large_en.runner.runner import plan_buckets
 from models.demos.wormhole.bge_large_en.tests.model_dims import MODELS, model_dims

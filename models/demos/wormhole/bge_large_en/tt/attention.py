@@ -15,8 +15,8 @@ Q and the residual are cut to R rows first. See tt/plan.py for which of the two,
 import math
 
 import torch
-import ttnn
 
+import ttnn
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 from models.demos.wormhole.bge_large_en.tt.linear import LayerNorm, Linear
 from models.demos.wormhole.bge_large_en.tt.precision import Precision

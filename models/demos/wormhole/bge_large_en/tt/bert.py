@@ -16,7 +16,6 @@ tt/plan.py for where and how.
 """
 
 import ttnn
-
 from models.demos.wormhole.bge_large_en.tt.attention import BertAttention, square_mask
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 from models.demos.wormhole.bge_large_en.tt.linear import LayerNorm, Linear, to_device

@@ -9,7 +9,6 @@ partial sums, which bounds an output subblock.
 """
 
 import ttnn
-
 from models.demos.wormhole.bge_large_en.tt.dims import TILE, BertDims
 from models.demos.wormhole.bge_large_en.tt.precision import MatmulPrecision
 

@@ -8,8 +8,8 @@ R is S, or in the last layer as many tokens as pooling wants. Weights lie in DRA
 """
 
 import torch
-import ttnn
 
+import ttnn
 from models.demos.wormhole.bge_large_en.tt.dims import TILE, BertDims
 from models.demos.wormhole.bge_large_en.tt.precision import MatmulPrecision
 from models.demos.wormhole.bge_large_en.tt.shape_plan import RowsPlan, ShapePlan

@@ -20,7 +20,6 @@ intermediate size, gx columns.
 from dataclasses import replace
 
 import ttnn
-
 from models.demos.wormhole.bge_large_en.tt.blocking import (
     L1_BYTES,
     TILE_BYTES,

@@ -9,7 +9,6 @@ normalises as well: a client may ask for fewer dimensions or for the raw row.
 """
 
 import ttnn
-
 from models.demos.wormhole.bge_large_en.tt.dims import TILE
 from models.demos.wormhole.bge_large_en.tt.plan import ShapePlan
 

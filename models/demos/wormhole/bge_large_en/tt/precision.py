@@ -11,7 +11,6 @@ accuracy, and tech_reports/BGE the reasons.
 from dataclasses import dataclass, replace
 
 import ttnn
-
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 from models.demos.wormhole.bge_large_en.tt.profiles import PROFILES
 

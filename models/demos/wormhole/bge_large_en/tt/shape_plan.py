@@ -10,7 +10,6 @@ plan.py makes it. B batch, S sequence length, H hidden size, nh heads, d head si
 from dataclasses import dataclass
 
 import ttnn
-
 from models.demos.wormhole.bge_large_en.tt.dims import TILE
 from models.demos.wormhole.bge_large_en.tt.precision import Precision
 

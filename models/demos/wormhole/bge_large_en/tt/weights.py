@@ -7,6 +7,7 @@
 from pathlib import Path
 
 import torch
+
 import ttnn
 
 # In checkpoints, and not part of the encoder: the pooler that BERT's next-sentence head wants, and a stored arange.

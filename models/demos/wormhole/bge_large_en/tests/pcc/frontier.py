@@ -66,7 +66,6 @@ def main() -> None:
     options = parser.parse_args()
     target = activate("n150")
     import ttnn
-
     from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
     from models.demos.wormhole.bge_large_en.reference.seeded import seeded_bert
     from models.demos.wormhole.bge_large_en.runner.inputs import rows_from_padded

@@ -6,9 +6,9 @@
 
 import pytest
 import torch
-import ttnn
 from transformers import BertConfig
 
+import ttnn
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
 from models.demos.wormhole.bge_large_en.reference.seeded import BGE_LARGE_CONFIG, seeded_bert
 from models.demos.wormhole.bge_large_en.runner.inputs import rows_from_padded

@@ -193,7 +193,6 @@ def main(arguments: list[str] | None = None) -> None:
     # ttnn prints its configuration to stdout as it is imported.
     with contextlib.redirect_stdout(sys.stderr):
         import ttnn
-
         from models.demos.wormhole.bge_large_en.runner.step_cost import step_microseconds
         from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
 

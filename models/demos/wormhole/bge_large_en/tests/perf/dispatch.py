@@ -174,7 +174,6 @@ def _copy(x):
 def encoder_forward(device, sequence: int, profile: str) -> Callable[[], None]:
     """A function that dispatches one forward and its pooling; inputs are written and results read elsewhere."""
     import ttnn
-
     from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
     from models.demos.wormhole.bge_large_en.tests.perf import forward
     from models.demos.wormhole.bge_large_en.tt.bert import BertModel

@@ -174,7 +174,6 @@ def main(arguments: list[str] | None = None) -> None:
     log = sys.stderr if options.json else out
     print(f"running on: {target.describe()}; times below are estimates, bounds are lower bounds", file=log)
     import ttnn
-
     from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
     from models.demos.wormhole.bge_large_en.tests.perf import calibration, forward, profiler
     from models.demos.wormhole.bge_large_en.tt.precision import profile_precision

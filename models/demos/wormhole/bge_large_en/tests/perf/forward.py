@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-import ttnn
 
+import ttnn
 from models.demos.wormhole.bge_large_en.runner.inputs import Row
 from models.demos.wormhole.bge_large_en.runner.runner import EncoderRunner
 from models.demos.wormhole.bge_large_en.tests.perf.l1_graph import peak_l1

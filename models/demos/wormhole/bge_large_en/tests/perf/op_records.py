@@ -15,9 +15,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import ttnn
 from ttnn.decorators import FastOperation
 
+import ttnn
 from models.demos.wormhole.bge_large_en.tests.perf import bound
 from models.demos.wormhole.bge_large_en.tests.perf.work import TILE, TILE_BYTES, Work, add, matmul, moved, tiles
 

@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Sequence
 
 import ttnn
-
 from models.demos.wormhole.bge_large_en.tests.perf.op_records import OpRecord
 from models.emulated_wormhole.target import SILICON, Target
 

@@ -60,7 +60,6 @@ def sweep(device, wanted, profiles=("performance", "accuracy"), pooling: str = "
 
 def _one(device, models: dict, hidden: int, batch: int, sequence: int, grid, profile: str, pooling: str) -> Swept:
     import ttnn
-
     from models.demos.wormhole.bge_large_en.tests.perf.l1_graph import peak_l1
     from models.demos.wormhole.bge_large_en.tt.bert import BertModel
     from models.demos.wormhole.bge_large_en.tt.dims import BertDims
@@ -121,7 +120,6 @@ def main() -> None:
     options, out = parser.parse_args(), own_stdout()
     target = activate("n150")
     import ttnn
-
     from models.demos.wormhole.bge_large_en.tt.blocking import L1_BYTES
 
     if not target.emulated:

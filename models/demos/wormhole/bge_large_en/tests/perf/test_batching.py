@@ -10,8 +10,8 @@ import sys
 
 import pytest
 import torch
-import ttnn
 
+import ttnn
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets
 from models.demos.wormhole.bge_large_en.runner.inputs import Row
 from models.demos.wormhole.bge_large_en.runner.step_cost import step_microseconds

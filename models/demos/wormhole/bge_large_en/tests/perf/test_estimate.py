@@ -10,8 +10,8 @@ import subprocess
 import sys
 
 import pytest
-import ttnn
 
+import ttnn
 from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
 from models.demos.wormhole.bge_large_en.tests.perf import (
     bound,

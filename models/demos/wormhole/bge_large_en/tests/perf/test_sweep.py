@@ -7,8 +7,8 @@
 import re
 
 import pytest
-import ttnn
 
+import ttnn
 from models.demos.wormhole.bge_large_en.tests.perf.sweep import GRIDS, HIDDEN, line, sweep
 from models.demos.wormhole.bge_large_en.tt.blocking import L1_BYTES
 from models.demos.wormhole.bge_large_en.tt.plan import CHAIN, SDPA

@@ -11,10 +11,10 @@ import functools
 
 import pytest
 import torch
-import ttnn
 from hypothesis import given
 from hypothesis import strategies as st
 
+import ttnn
 from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbedding
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets
 from models.demos.wormhole.bge_large_en.tests.runner.examples import examples

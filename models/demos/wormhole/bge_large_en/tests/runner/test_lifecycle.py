@@ -9,9 +9,9 @@ import threading
 
 import pytest
 import torch
-import ttnn
 from loguru import logger
 
+import ttnn
 from models.demos.wormhole.bge_large_en.runner import runner as runner_module
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets
 from models.demos.wormhole.bge_large_en.runner.runner import DeviceLost

@@ -6,8 +6,8 @@
 
 import pytest
 import torch
-import ttnn
 
+import ttnn
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets
 from models.demos.wormhole.bge_large_en.runner.inputs import Row
 from models.demos.wormhole.bge_large_en.tests.runner.command_log import (

@@ -9,8 +9,8 @@ import random
 
 import pytest
 import torch
-import ttnn
 
+import ttnn
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, default_buckets
 from models.demos.wormhole.bge_large_en.runner.inputs import Row
 from models.demos.wormhole.bge_large_en.runner.step_inputs import MASKED

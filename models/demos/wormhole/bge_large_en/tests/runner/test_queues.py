@@ -7,8 +7,8 @@
 from unittest.mock import MagicMock, call
 
 import pytest
-import ttnn
 
+import ttnn
 from models.demos.wormhole.bge_large_en.runner.queues import COMPUTE, Queues
 from models.demos.wormhole.bge_large_en.runner.shape_step import ShapeStep
 

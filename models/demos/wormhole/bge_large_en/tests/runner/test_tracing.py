@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-import ttnn
 
+import ttnn
 from models.demos.wormhole.bge_large_en.runner import runner as runner_module
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, default_buckets
 from models.demos.wormhole.bge_large_en.runner.tracing import can_trace, shapes_held, trace_bytes, trace_region

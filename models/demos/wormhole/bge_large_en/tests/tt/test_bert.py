@@ -6,8 +6,8 @@
 
 import pytest
 import torch
-import ttnn
 
+import ttnn
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
 from models.demos.wormhole.bge_large_en.reference.seeded import seeded_bert
 from models.demos.wormhole.bge_large_en.tests.metrics import centred_cosines
