@@ -89,8 +89,8 @@ RUNS = {
         r"STSBenchmark, SciFact replaced by .*82\.05\d +82\.03\d", minutes=30
     ),
     # The patch series and the change of another platform.
-    EXPORT: Run(r"patches and a cover letter", quick=True),
-    "cd PATH && git am DIR/000[1-9]*.patch": Run(r"Applying: Run BGE-large in CI", quick=True, after=(EXPORT,)),
+    EXPORT: Run(r"11 patches and 0000-cover-letter.txt", quick=True),
+    "cd PATH && git am DIR/*.patch": Run(r"Applying: Run BGE-large in CI", quick=True, after=(EXPORT,)),
     "python scripts/export_patches.py --tt-metal PATH --out DIR --check --python PYTHON": Run(
         r"tests passed, 0 failed", needs={"PATH": "TT_METAL_CHECKOUT", "PYTHON": "CHECK_PYTHON"}, minutes=30
     ),
