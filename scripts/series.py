@@ -134,6 +134,7 @@ are served in vLLM.
         (
             f"{MODEL}/*.md",
             f"{MODEL}/demo/VLLM_INTEGRATION.md",
+            f"{MODEL}/tests/vllm/test_clients.py",
             f"{MODEL}/tests/vllm/test_integration_guide.py",
             "tech_reports/LLMs/*",
         ),
