@@ -21,7 +21,7 @@ MATMULS = ("qkv", "scores", "context", "output", "ff1", "ff2")
 
 def variants(dims) -> dict:
     """Name -> Precision: the profiles, and each with one thing changed."""
-    from models.demos.wormhole.bge_large_en.tt.precision import BF8, BF16, HIFI2, HIFI4, LOFI, profile_precision
+    from models.demos.wormhole.bge_large_en.tt.precision import BF8, BF16, HIFI2, HIFI3, LOFI, profile_precision
 
     performance, accuracy = (profile_precision(name, dims) for name in ("performance", "accuracy"))
 
@@ -45,7 +45,7 @@ def variants(dims) -> dict:
     found["performance, bf8 context"] = change(performance, ["context"], dtype=BF8)
     found["performance, bf8 hidden"] = change(performance, ["context", "output", "ff2"], dtype=BF8)
     found["accuracy"] = accuracy
-    found["accuracy, all HiFi4"] = change(accuracy, MATMULS, fidelity=HIFI4)
+    found["accuracy, all HiFi3"] = change(accuracy, MATMULS, fidelity=HIFI3)
     for name in MATMULS:
         if name != "scores":
             sums = not getattr(accuracy, name).fp32
