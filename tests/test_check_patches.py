@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.git_author import git
+
 ROOT = Path(__file__).resolve().parents[1]
-IDENTITY = ("-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
 PASSING = "from sample.code import two\n\ndef test_two(theirs):\n    assert two() == theirs\n"
 CHECK = """\
 import sys
@@ -25,11 +26,6 @@ tree, folder, python, each = sys.argv[2:6]
 patches = sorted(Path(folder).glob("*.patch"))
 sys.exit(not check(Path(tree), patches, python, ["sample"], "B", "b@example.com", each == "each"))
 """
-
-
-def git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *IDENTITY, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def commit(tree: Path, files: dict[str, str]) -> None:

@@ -10,18 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.git_author import git
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 import export_patches  # noqa: E402
 from series import COMMITS, MODEL  # noqa: E402
 
 DEMO = f"{MODEL}/demo/demo.py"
-IDENTITY = ("-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
-
-
-def git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *IDENTITY, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def export(tree: Path, out: Path) -> str:
