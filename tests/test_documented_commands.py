@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from models.demos.wormhole.bge_large_en.tests.tiny_hub import tiny_hub
+from models.demos.wormhole.bge_large_en.tests.demo.tiny_hub import tiny_hub
 from models.demos.wormhole.bge_large_en.tests.vllm.lookalikes import LISTED
 from models.demos.wormhole.bge_large_en.tests.vllm.server import serving
 from models.emulated_wormhole import detect

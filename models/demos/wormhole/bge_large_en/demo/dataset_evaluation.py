@@ -32,9 +32,9 @@ from models.demos.wormhole.bge_large_en.demo.checkpoints import (
     choose_located,
     hub_has_dataset,
 )
-from models.demos.wormhole.bge_large_en.demo.device_params import DEVICE_PARAMS
-from models.demos.wormhole.bge_large_en.demo.evaluation_report import Score, report, table
+from models.demos.wormhole.bge_large_en.demo.evaluation.report import Score, report, table
 from models.demos.wormhole.bge_large_en.reference import published
+from models.demos.wormhole.bge_large_en.runner.device_params import DEVICE_PARAMS
 from models.demos.wormhole.bge_large_en.tt.profiles import PROFILES
 from models.emulated_wormhole import activate, detect
 
@@ -54,7 +54,7 @@ def load_tasks(names: Sequence[str], offline: bool = False, limit: int | None = 
     limit: pairs, or queries, that are kept of each. FileNotFoundError for data that can't be had although the hub
     answers, or for local data that is not installed.
     """
-    from models.demos.wormhole.bge_large_en.demo import mteb_tasks
+    from models.demos.wormhole.bge_large_en.demo.evaluation import mteb_tasks
 
     tasks, why = [], "as asked"
     if not offline and not constants.is_offline_mode() and not hub_has_dataset(HUB_PROBE):
@@ -92,7 +92,7 @@ def evaluate(
     instruction: for queries, by default what the checkpoint wants. whole: False for limited tasks, whose scores are not
     set beside the published ones.
     """
-    from models.demos.wormhole.bge_large_en.demo import mteb_tasks
+    from models.demos.wormhole.bge_large_en.demo.evaluation import mteb_tasks
     from models.demos.wormhole.bge_large_en.demo.text_encoder import TextEncoder, query_instruction
     from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
     from models.demos.wormhole.bge_large_en.tt.checkpoint import locate

@@ -19,11 +19,11 @@ from loguru import logger
 from transformers import AutoTokenizer, BertConfig
 
 from models.demos.wormhole.bge_large_en.demo.checkpoints import BGE_LARGE, find_checkpoint, registry_minilm
-from models.demos.wormhole.bge_large_en.demo.device_params import DEVICE_PARAMS
 from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbedding
-from models.demos.wormhole.bge_large_en.demo.seeded_checkpoint import write_seeded_checkpoint
-from models.demos.wormhole.bge_large_en.demo.similarity_plot import similarity_matrix
+from models.demos.wormhole.bge_large_en.demo.search.similarity_plot import similarity_matrix
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
+from models.demos.wormhole.bge_large_en.reference.seeded_checkpoint import write_seeded_checkpoint
+from models.demos.wormhole.bge_large_en.runner.device_params import DEVICE_PARAMS
 from models.demos.wormhole.bge_large_en.tt.checkpoint import locate
 
 SENTENCES = [

@@ -23,11 +23,11 @@ from loguru import logger
 from tqdm import tqdm
 
 from models.demos.wormhole.bge_large_en.demo.checkpoints import choose, choose_default, choose_located
-from models.demos.wormhole.bge_large_en.demo.device_params import DEVICE_PARAMS
-from models.demos.wormhole.bge_large_en.demo.passages import read_passages, split_passages
-from models.demos.wormhole.bge_large_en.demo.search_index import Maker, SearchIndex, build_index, load_index
-from models.demos.wormhole.bge_large_en.demo.similarity_plot import plot_similarities
+from models.demos.wormhole.bge_large_en.demo.search.index import Maker, SearchIndex, build_index, load_index
+from models.demos.wormhole.bge_large_en.demo.search.passages import read_passages, split_passages
+from models.demos.wormhole.bge_large_en.demo.search.similarity_plot import plot_similarities
 from models.demos.wormhole.bge_large_en.reference.published import BGE_LARGE
+from models.demos.wormhole.bge_large_en.runner.device_params import DEVICE_PARAMS
 from models.demos.wormhole.bge_large_en.tt.profiles import PROFILES
 from models.emulated_wormhole import activate
 

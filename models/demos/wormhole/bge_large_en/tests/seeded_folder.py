@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from models.demos.wormhole.bge_large_en.demo.checkpoints import registry_minilm
-from models.demos.wormhole.bge_large_en.demo.seeded_checkpoint import write_seeded_checkpoint
+from models.demos.wormhole.bge_large_en.reference.seeded_checkpoint import write_seeded_checkpoint
 
 TINY = dict(
     hidden_size=128,

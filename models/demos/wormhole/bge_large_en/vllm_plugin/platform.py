@@ -14,8 +14,8 @@ from vllm.logger import init_logger
 from vllm.platforms.interface import Platform, PlatformEnum
 
 from models.demos.wormhole.bge_large_en.vllm_plugin import ARCHITECTURES, devices
-from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import PLUGIN, add_middleware, hide_api_keys
-from models.demos.wormhole.bge_large_en.vllm_plugin.metrics import share_folder
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import share_folder
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import add_middleware, hide_api_keys
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
 from models.demos.wormhole.bge_large_en.vllm_plugin.versions import VLLMValidationError
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:  # vllm.config resolves the current platform while it is impor
 # vLLM shows only records below the "vllm" logger.
 logger = init_logger("vllm.tt_pooling.platform")
 
-WORKER_CLASS = f"{PLUGIN}.worker.TTPoolingWorker"
+WORKER_CLASS = f"{__package__}.engine.worker.TTPoolingWorker"
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt")
-FILLING_SCHEDULER = f"{PLUGIN}.batch_fill.BatchFillScheduler"
+FILLING_SCHEDULER = f"{__package__}.engine.batch_fill.BatchFillScheduler"
 
 
 class TTPoolingPlatform(Platform):

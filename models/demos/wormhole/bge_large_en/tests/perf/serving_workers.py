@@ -15,8 +15,8 @@ from models.demos.wormhole.bge_large_en.runner.batch_plan import Step, default_b
 from models.demos.wormhole.bge_large_en.runner.inputs import rows_from_lists
 from models.demos.wormhole.bge_large_en.runner.step_cost import step_microseconds
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims
-from models.demos.wormhole.bge_large_en.vllm_plugin.metrics import DeviceMetrics, shared_folder
-from models.demos.wormhole.bge_large_en.vllm_plugin.worker import TTPoolingWorker, use_one_host_thread
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import DeviceMetrics, shared_folder
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker, use_one_host_thread
 
 COLUMNS = 8  # of worker cores of a Wormhole
 

@@ -19,10 +19,10 @@ from loguru import logger
 from transformers import AutoTokenizer
 
 from models.demos.wormhole.bge_large_en.demo.checkpoints import BGE_LARGE, find_checkpoint, registry_minilm
-from models.demos.wormhole.bge_large_en.demo.device_params import DEVICE_PARAMS
 from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbedding
-from models.demos.wormhole.bge_large_en.demo.seeded_checkpoint import write_seeded_checkpoint
+from models.demos.wormhole.bge_large_en.reference.seeded_checkpoint import write_seeded_checkpoint
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets
+from models.demos.wormhole.bge_large_en.runner.device_params import DEVICE_PARAMS
 from models.demos.wormhole.bge_large_en.tests.perf.targets import MODEL, Target, load
 from models.demos.wormhole.bge_large_en.tests.seeded_folder import TINY
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES

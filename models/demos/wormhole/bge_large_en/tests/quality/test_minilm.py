@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 
 from models.demos.wormhole.bge_large_en.demo.checkpoints import MINILM, choose, registry_minilm, stsb_test
 from models.demos.wormhole.bge_large_en.demo.dataset_evaluation import evaluate, load_tasks
-from models.demos.wormhole.bge_large_en.demo.evaluation_report import table
+from models.demos.wormhole.bge_large_en.demo.evaluation.report import table
 from models.demos.wormhole.bge_large_en.demo.text_encoder import TextEncoder
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
 from models.demos.wormhole.bge_large_en.tests.metrics import cosines

@@ -20,7 +20,7 @@ pytest.importorskip("vllm")
 
 PATCHER = REPOSITORY / "scripts" / "integrate_vllm.py"
 patching = pytest.mark.skipif(not PATCHER.exists(), reason="integrate_vllm.py is of the standalone repository")
-WORKER = f"{PLUGIN}.worker.TTPoolingWorker"
+WORKER = f"{PLUGIN}.engine.worker.TTPoolingWorker"
 OURS, THEIRS = f"{PLUGIN}.platform.TTPoolingPlatform", "vllm_tt_plugin.platform.TTPlatform"
 SMALL = {"hidden_size": 64, "intermediate_size": 64, "num_attention_heads": 1, "num_hidden_layers": 1}
 BERT = {"architectures": ["BertModel"], "model_type": "bert", "vocab_size": 1000, **SMALL}

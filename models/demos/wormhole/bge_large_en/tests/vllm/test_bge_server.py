@@ -19,7 +19,7 @@ import torch
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
 from models.demos.wormhole.bge_large_en.tests.vllm.server import START_LIMIT_S, assert_like, post
-from models.demos.wormhole.bge_large_en.vllm_plugin.api_guard import OPEN_PATHS
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.api_guard import OPEN_PATHS
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(START_LIMIT_S + 300)]
 

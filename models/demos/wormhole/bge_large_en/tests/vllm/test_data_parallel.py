@@ -16,7 +16,7 @@ import torch
 
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
-from models.demos.wormhole.bge_large_en.tests.vllm.test_metrics import NAME, Server, ask, samples, total
+from models.demos.wormhole.bge_large_en.tests.vllm.engine.test_metrics import NAME, Server, ask, samples, total
 from models.demos.wormhole.bge_large_en.tests.vllm.test_server import START_LIMIT_S, assert_like
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(START_LIMIT_S + 300)]

@@ -24,7 +24,7 @@ from vllm.engine.arg_utils import EngineArgs
 from vllm.pooling_params import PoolingParams
 from vllm.v1.core.sched.output import NewRequestData, SchedulerOutput
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import STEP_ROWS_KEY
-from models.demos.wormhole.bge_large_en.vllm_plugin.worker import TTPoolingWorker
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker
 
 model, file, lengths, *dtypes = sys.argv[1:]
 generator = torch.Generator().manual_seed(3)

@@ -20,8 +20,8 @@ from vllm.v1.worker import worker_base  # noqa: E402
 
 from models.demos.wormhole.bge_large_en import vllm_plugin  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin import companion, versions  # noqa: E402
-from models.demos.wormhole.bge_large_en.vllm_plugin.pooled_outputs import to_runner_output  # noqa: E402
-from models.demos.wormhole.bge_large_en.vllm_plugin.worker import TTPoolingWorker  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.pooled_outputs import to_runner_output  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker  # noqa: E402
 
 
 @dataclasses.dataclass

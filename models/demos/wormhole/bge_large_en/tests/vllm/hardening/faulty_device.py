@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 
 from models.demos.wormhole.bge_large_en.vllm_plugin import devices
-from models.demos.wormhole.bge_large_en.vllm_plugin.worker import TTPoolingWorker
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker
 
 FAULTS_FILE = "TT_TEST_FAULTS_FILE"
 FOREVER_S = 3600

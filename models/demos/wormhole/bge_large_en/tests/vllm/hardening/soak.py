@@ -26,7 +26,7 @@ import aiohttp
 import psutil
 
 from models.demos.wormhole.bge_large_en.demo.checkpoints import registry_minilm
-from models.demos.wormhole.bge_large_en.demo.seeded_checkpoint import write_seeded_checkpoint
+from models.demos.wormhole.bge_large_en.reference.seeded_checkpoint import write_seeded_checkpoint
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
 from models.demos.wormhole.bge_large_en.tests.vllm.server import Server, serving
 

@@ -8,8 +8,8 @@ import ctypes
 import threading
 import time
 
-from models.demos.wormhole.bge_large_en.vllm_plugin import watchdog
-from models.demos.wormhole.bge_large_en.vllm_plugin.watchdog import Watchdog
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine import watchdog
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.watchdog import Watchdog
 
 
 def hangs() -> None:

@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("vllm")
 
 from models.demos.wormhole.bge_large_en.tests.vllm.hardening.tally import note  # noqa: E402
-from models.demos.wormhole.bge_large_en.vllm_plugin.admission import (  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.admission import (  # noqa: E402
     SLOT_BYTES,
     Admission,
     default_slots,

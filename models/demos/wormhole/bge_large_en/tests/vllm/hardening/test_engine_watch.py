@@ -15,8 +15,11 @@ pytest.importorskip("vllm")
 from vllm.entrypoints.openai.engine.protocol import GenerationError  # noqa: E402
 from vllm.pooling_params import PoolingParams  # noqa: E402
 
-from models.demos.wormhole.bge_large_en.vllm_plugin.engine_watch import EngineWatch, WatchedEngine  # noqa: E402
-from models.demos.wormhole.bge_large_en.vllm_plugin.failed_rows import accepted, failed_row  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.failed_rows import accepted, failed_row  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.engine_watch import (  # noqa: E402
+    EngineWatch,
+    WatchedEngine,
+)
 
 
 class Engine:

@@ -16,7 +16,7 @@ pytest.importorskip("vllm")
 
 ENGINE = """
 import atexit, multiprocessing, signal, sys, time
-from models.demos.wormhole.bge_large_en.vllm_plugin import parent_watch
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine import parent_watch
 
 def engine(closes):
     if closes:

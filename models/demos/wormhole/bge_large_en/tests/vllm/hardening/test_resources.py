@@ -16,8 +16,8 @@ pytest.importorskip("vllm")
 
 from models.demos.wormhole.bge_large_en.tests.vllm.hardening.tally import count  # noqa: E402
 from models.demos.wormhole.bge_large_en.tt.weights import Weights  # noqa: E402
-from models.demos.wormhole.bge_large_en.vllm_plugin import metrics  # noqa: E402
-from models.demos.wormhole.bge_large_en.vllm_plugin.metrics import DeviceMetrics  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine import metrics  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import DeviceMetrics  # noqa: E402
 
 STEP = SimpleNamespace(batch=8, sequence=64, packed=False, places=[SimpleNamespace(row=0)])
 

@@ -12,10 +12,10 @@ import torch
 
 pytest.importorskip("vllm")
 
+from models.demos.wormhole.bge_large_en.tests.vllm.engine.worker_doubles import idle_worker, request, step  # noqa: E402
 from models.demos.wormhole.bge_large_en.tests.vllm.hardening.tally import count  # noqa: E402
-from models.demos.wormhole.bge_large_en.tests.vllm.worker_doubles import idle_worker, request, step  # noqa: E402
-from models.demos.wormhole.bge_large_en.vllm_plugin.failed_rows import accept, failed_row, failure  # noqa: E402
-from models.demos.wormhole.bge_large_en.vllm_plugin.worker import TTPoolingWorker  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.failed_rows import accept, failed_row, failure  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker  # noqa: E402
 
 BAD = 13  # a token id that the device can't embed, in some tests
 

@@ -15,7 +15,7 @@ pytest.importorskip("vllm")
 
 from models.demos.wormhole.bge_large_en.tests.vllm.hardening import stalls  # noqa: E402
 from models.demos.wormhole.bge_large_en.tests.vllm.hardening.tally import count  # noqa: E402
-from models.demos.wormhole.bge_large_en.vllm_plugin.watchdog import STALLED, Watchdog  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.watchdog import STALLED, Watchdog  # noqa: E402
 
 LIMIT_S = 120  # bound on waiting, not on speed
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from models.demos.wormhole.bge_large_en.vllm_plugin.failed_rows import failed_row
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.failed_rows import failed_row
 from models.demos.wormhole.bge_large_en.vllm_plugin.versions import runner_output
 
 if TYPE_CHECKING:

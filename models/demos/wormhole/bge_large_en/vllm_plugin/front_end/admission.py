@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Counter
 
-from models.demos.wormhole.bge_large_en.vllm_plugin.api_guard import OPEN_PATHS
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.api_guard import OPEN_PATHS
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
 
 if TYPE_CHECKING:

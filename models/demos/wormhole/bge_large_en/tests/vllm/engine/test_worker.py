@@ -20,14 +20,14 @@ pytest.importorskip("vllm")
 from vllm.v1.executor import Executor  # noqa: E402
 
 from models import emulated_wormhole  # noqa: E402
-from models.demos.wormhole.bge_large_en.tests.vllm.worker_doubles import (  # noqa: E402
+from models.demos.wormhole.bge_large_en.tests.vllm.engine.worker_doubles import (  # noqa: E402
     HIDDEN,
     ModelDouble,
     idle_worker,
 )
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import STEP_ROWS_KEY, PoolingOptions  # noqa: E402
-from models.demos.wormhole.bge_large_en.vllm_plugin.worker import TTPoolingWorker  # noqa: E402
 
 GENERATOR = "models.demos.wormhole.bge_large_en.demo.generator_vllm"
 FAKE_TTNN = """

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse
 from vllm.entrypoints.openai.engine.protocol import GenerationError
 from vllm.logger import init_logger
 
-from models.demos.wormhole.bge_large_en.vllm_plugin.failed_rows import accept, failure
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.failed_rows import accept, failure
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

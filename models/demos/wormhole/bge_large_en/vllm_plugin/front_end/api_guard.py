@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import Headers
 from vllm import envs
 
-from models.demos.wormhole.bge_large_en.vllm_plugin.openai_errors import Refused
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.openai_errors import Refused
 
 if TYPE_CHECKING:
     from argparse import Namespace

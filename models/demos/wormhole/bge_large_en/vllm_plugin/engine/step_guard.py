@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from vllm.logger import init_logger
 
-from models.demos.wormhole.bge_large_en.vllm_plugin.failed_rows import accepted
-from models.demos.wormhole.bge_large_en.vllm_plugin.pooled_outputs import useless_rows
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.failed_rows import accepted
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.pooled_outputs import useless_rows
 
 if TYPE_CHECKING:
     from vllm.v1.core.sched.output import NewRequestData

@@ -16,13 +16,13 @@ from vllm.v1.outputs import EMPTY_MODEL_RUNNER_OUTPUT, ModelRunnerOutput
 from vllm.v1.worker.worker_base import WorkerBase
 
 from models.demos.wormhole.bge_large_en.vllm_plugin import devices
-from models.demos.wormhole.bge_large_en.vllm_plugin.metrics import DeviceMetrics, shared_folder
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import DeviceMetrics, shared_folder
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.parent_watch import end_with_parent
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.pooled_outputs import to_runner_output, whole_requests
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.step_guard import StepGuard
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.watchdog import Watchdog
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import STEP_ROWS_KEY, PoolingOptions
-from models.demos.wormhole.bge_large_en.vllm_plugin.parent_watch import end_with_parent
-from models.demos.wormhole.bge_large_en.vllm_plugin.pooled_outputs import to_runner_output, whole_requests
-from models.demos.wormhole.bge_large_en.vllm_plugin.step_guard import StepGuard
 from models.demos.wormhole.bge_large_en.vllm_plugin.versions import compilation_times
-from models.demos.wormhole.bge_large_en.vllm_plugin.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ import torch
 from vllm.pooling_params import PoolingParams
 from vllm.v1.core.sched.output import NewRequestData, SchedulerOutput
 
-from models.demos.wormhole.bge_large_en.vllm_plugin.worker import TTPoolingWorker
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker
 
 HIDDEN = 8
 

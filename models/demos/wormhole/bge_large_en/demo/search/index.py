@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from models.demos.wormhole.bge_large_en.demo.passages import Passage
+from models.demos.wormhole.bge_large_en.demo.search.passages import Passage
 
 FORMAT = "tt-bge-search-index 1"
 

@@ -14,14 +14,14 @@ pytest.importorskip("vllm")
 
 from vllm.v1.outputs import EMPTY_MODEL_RUNNER_OUTPUT  # noqa: E402
 
-from models.demos.wormhole.bge_large_en.tests.vllm.worker_doubles import (  # noqa: E402
+from models.demos.wormhole.bge_large_en.tests.vllm.engine.worker_doubles import (  # noqa: E402
     HIDDEN,
     ModelDouble,
     idle_worker,
     request,
     step,
 )
-from models.demos.wormhole.bge_large_en.vllm_plugin.worker import TTPoolingWorker  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker  # noqa: E402
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@
 
 """Whether waiting for batches to fill pays: option batch_fill_wait_us, in vLLM's real engine, without a device.
 
-    python -m models.demos.wormhole.bge_large_en.tests.vllm.batch_fill_benchmark [--help]
+    python -m models.demos.wormhole.bge_large_en.tests.vllm.engine.batch_fill_benchmark [--help]
 
 In place of the device is a double that sleeps for the estimated time of each BGE-large step of eight rows (step_cost.py)
 and returns constants. Clients send one text, wait for its vector, and send the next, after a pause of their own of random
@@ -22,7 +22,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-MODULE = "models.demos.wormhole.bge_large_en.tests.vllm.batch_fill_benchmark"
+MODULE = "models.demos.wormhole.bge_large_en.tests.vllm.engine.batch_fill_benchmark"
 ROWS = 8
 CONFIG = {  # BGE-large's; vLLM reads no weights
     "architectures": ["BertModel"],
@@ -53,7 +53,7 @@ def sleeping_worker():
     import torch
     from vllm.v1.worker.worker_base import CompilationTimes
 
-    from models.demos.wormhole.bge_large_en.vllm_plugin.worker import TTPoolingWorker
+    from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker
 
     class SleepingModel:
         normalize = False

@@ -15,8 +15,8 @@ import pytest
 
 from models.demos.wormhole.bge_large_en.demo import demo
 from models.demos.wormhole.bge_large_en.runner.tracing import shapes_held
+from models.demos.wormhole.bge_large_en.tests.demo.tiny_hub import tiny_hub
 from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
-from models.demos.wormhole.bge_large_en.tests.tiny_hub import tiny_hub
 from models.emulated_wormhole import detect
 
 pytestmark = pytest.mark.skipif(not detect().emulated, reason="a card or a simulator is there")

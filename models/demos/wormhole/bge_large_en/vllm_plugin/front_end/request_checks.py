@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from models.demos.wormhole.bge_large_en.vllm_plugin.openai_errors import Refused
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.openai_errors import Refused
 
 MAX_NESTING = 32  # lists and objects in one another; a chat with parts has 6
 MAX_SHOWN = 60  # characters of a value in a message

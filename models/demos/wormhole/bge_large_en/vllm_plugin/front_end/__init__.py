@@ -2,21 +2,23 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""What stands before vLLM's routes and in its command line, unless a platform of another's builds that."""
+"""What a request passes before vLLM's routes read it, in the process of the API server.
+
+In: HTTP requests. Out: the same, or a refusal in OpenAI's shape. Neighbours: vLLM's routes behind, engine.failed_rows.
+"""
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-PLUGIN = "models.demos.wormhole.bge_large_en.vllm_plugin"
 # Import paths, as vLLM's --middleware takes them; the last sees a request first.
 MIDDLEWARE = (
-    f"{PLUGIN}.openai_errors.OpenAIErrors",
-    f"{PLUGIN}.request_limits.RequestLimits",
-    f"{PLUGIN}.admission.Admission",
-    f"{PLUGIN}.engine_watch.EngineWatch",
-    f"{PLUGIN}.api_guard.ApiKeyGuard",
+    f"{__name__}.openai_errors.OpenAIErrors",
+    f"{__name__}.request_limits.RequestLimits",
+    f"{__name__}.admission.Admission",
+    f"{__name__}.engine_watch.EngineWatch",
+    f"{__name__}.api_guard.ApiKeyGuard",
 )
 
 

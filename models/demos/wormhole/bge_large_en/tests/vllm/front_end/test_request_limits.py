@@ -18,9 +18,9 @@ from fastapi import FastAPI, Request  # noqa: E402
 from fastapi.testclient import TestClient  # noqa: E402
 from pydantic import TypeAdapter  # noqa: E402
 
-from models.demos.wormhole.bge_large_en.vllm_plugin.openai_errors import Refused  # noqa: E402
-from models.demos.wormhole.bge_large_en.vllm_plugin.request_checks import Limits, check  # noqa: E402
-from models.demos.wormhole.bge_large_en.vllm_plugin.request_limits import RequestLimits  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.openai_errors import Refused  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_checks import Limits, check  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_limits import RequestLimits  # noqa: E402
 
 OPTIONS = {"max_body_bytes": 1000, "max_inputs_per_request": 4, "max_ids_per_input": 5}
 

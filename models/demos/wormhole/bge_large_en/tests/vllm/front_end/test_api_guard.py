@@ -17,8 +17,8 @@ from fastapi import FastAPI, WebSocket  # noqa: E402
 from fastapi.testclient import TestClient  # noqa: E402
 from starlette.websockets import WebSocketDisconnect  # noqa: E402
 
-from models.demos.wormhole.bge_large_en.vllm_plugin.api_guard import OPEN_PATHS, ApiKeyGuard  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import MIDDLEWARE, add_middleware  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.api_guard import OPEN_PATHS, ApiKeyGuard  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.platform import TTPoolingPlatform  # noqa: E402
 
 KEY = {"Authorization": "Bearer one"}

@@ -10,8 +10,8 @@ from transformers import AutoTokenizer
 
 from models.demos.wormhole.bge_large_en.demo import interactive_demo
 from models.demos.wormhole.bge_large_en.demo.checkpoints import MINILM, registry_minilm
-from models.demos.wormhole.bge_large_en.demo.passages import Passage, read_passages, split_passages
-from models.demos.wormhole.bge_large_en.demo.search_index import Maker, SearchIndex, load_index
+from models.demos.wormhole.bge_large_en.demo.search.index import Maker, SearchIndex, load_index
+from models.demos.wormhole.bge_large_en.demo.search.passages import Passage, read_passages, split_passages
 from models.demos.wormhole.bge_large_en.tests.seeded_folder import TINY, seeded_folder
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
 

@@ -15,8 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Place, Step
 from models.demos.wormhole.bge_large_en.tests.vllm.server import NAME, Server
-from models.demos.wormhole.bge_large_en.vllm_plugin import metrics
-from models.demos.wormhole.bge_large_en.vllm_plugin.metrics import DeviceMetrics
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine import metrics
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import DeviceMetrics
 
 PACKED = Step(8, 256, True, (Place(0, 0, 0), Place(1, 0, 32), Place(2, 5, 0)))
 ALONE = Step(1, 32, False, (Place(0, 0, 0),))

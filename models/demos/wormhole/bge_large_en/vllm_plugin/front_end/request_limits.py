@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
 
-from models.demos.wormhole.bge_large_en.vllm_plugin.openai_errors import Refused
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.openai_errors import Refused
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_checks import Limits, check, holds_ids, parsed
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
-from models.demos.wormhole.bge_large_en.vllm_plugin.request_checks import Limits, check, holds_ids, parsed
 
 if TYPE_CHECKING:
     from starlette.datastructures import State

@@ -5,7 +5,7 @@
 """What the checks before vLLM's routes cost a good request, as a share of what reading it costs vLLM itself.
 
 No server and no device: both are timed in this process, one after the other. Prints ratios, and what they ran on.
-    python -m models.demos.wormhole.bge_large_en.tests.vllm.door_benchmark [--repeat 200]
+    python -m models.demos.wormhole.bge_large_en.tests.vllm.front_end.door_benchmark [--repeat 200]
 """
 
 import argparse
@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable
 
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
-from models.demos.wormhole.bge_large_en.vllm_plugin.request_checks import Limits, check, parsed
-from models.demos.wormhole.bge_large_en.vllm_plugin.request_limits import NO_CHAT
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_checks import Limits, check, parsed
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_limits import NO_CHAT
 
 LIMITS = Limits(inputs=2048, ids=8192, vocab_size=30522, normalizes=True)
 
