@@ -22,6 +22,9 @@ setup(
     extras_require={"serve": ["vllm"]},
     entry_points={
         "vllm.platform_plugins": [f"tt_bge = {PLUGIN}:platform_plugin"],
-        "vllm.general_plugins": [f"tt_bge = {PLUGIN}:general_plugin"],
+        "vllm.general_plugins": [
+            f"tt_bge = {PLUGIN}:general_plugin",
+            "emulated_wormhole = models.emulated_wormhole.vllm_plugin:activate_if_asked",
+        ],
     },
 )

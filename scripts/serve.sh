@@ -40,7 +40,14 @@ done
 choice=$("$python" -m models.demos.wormhole.bge_large_en.demo.checkpoints "${model[@]}")
 mapfile -t choice <<<"$choice"
 checkpoint=${choice[0]} served_name=${choice[1]} weights=${choice[2]}
+# A machine that never had a card is served by an emulated one; where a card went missing that has to be asked for.
 target=$("$python" -m models.emulated_wormhole --target)
+case $target in
+    emulated*)
+        [ -n "${EMULATED_WORMHOLE-}" ] || target="$target, asked for by serve.sh (EMULATED_WORMHOLE=1)"
+        export EMULATED_WORMHOLE=1
+        ;;
+esac
 
 export VLLM_NO_USAGE_STATS=${VLLM_NO_USAGE_STATS-1} DO_NOT_TRACK=${DO_NOT_TRACK-1}
 if [ -d "$checkpoint" ]; then

@@ -10,6 +10,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from models.demos.wormhole.bge_large_en import vllm_plugin
+from models.demos.wormhole.bge_large_en.demo import registration
 from models.demos.wormhole.bge_large_en.tests.vllm.lookalikes import FORMS, LISTED, PLUGIN, change, write
 
 # The lines added and, with "-", removed, but for the ones that are the same in every form.
@@ -100,10 +101,10 @@ def test_the_changed_platform_does_what_it_should(tool, tmp_path, monkeypatch, f
 
     if form != "plugin":
         platform.pre_register_and_update()
-        assert registered.pop("BertModel") == vllm_plugin.MODEL_CLASS
+        assert registered.pop("BertModel") == registration.MODEL_CLASS
     registered["TTLlamaForCausalLM"] = "there before"
     assert configure("pooling", "BertModel") == "the pooling worker"
-    assert {registered[name] for name in ("TTBertModel", "BGEForEmbedding")} == {vllm_plugin.MODEL_CLASS}
+    assert {registered[name] for name in ("TTBertModel", "BGEForEmbedding")} == {registration.MODEL_CLASS}
     assert configure("generate", "LlamaForCausalLM").endswith("TTWorker")
 
     sampling, pooling = modules["vllm.sampling_params"].SamplingParams(), modules["vllm.pooling_params"].PoolingParams()

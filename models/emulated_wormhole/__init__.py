@@ -12,8 +12,9 @@
         device = ttnn.open_device(device_id=0)
         ...  # any ttnn code, unchanged
 
-Or `python -m models.emulated_wormhole script.py` for a script that knows nothing of it, and
-`models.emulated_wormhole.pytest_plugin` for tests.
+Or `python -m models.emulated_wormhole script.py` for a script that knows nothing of it,
+`models.emulated_wormhole.pytest_plugin` for tests, and EMULATED_WORMHOLE=1 for vLLM's processes (vllm_plugin.py). Each
+of them asks for it: nothing is emulated unasked.
 
 What it models: every op goes through the real ttnn: argument checks, program configs, kernels' circular buffers, L1 and
 DRAM allocation, sharding, the program cache, meshes, command queues, events. Beside it the op's golden function runs in
@@ -33,10 +34,13 @@ may still differ on hardware: that they are the same here is necessary, not suff
 """
 
 import contextlib
+import importlib
+import os
 import sys
 
 from models.emulated_wormhole.errors import EmulationError, MissingGolden, MissingValue, TraceNotSupported
-from models.emulated_wormhole.target import Target, detect
+from models.emulated_wormhole.on_import import OnImport
+from models.emulated_wormhole.target import ACTING, Target, ask, detect
 
 __all__ = [
     "EmulationError",
@@ -45,6 +49,8 @@ __all__ = [
     "Target",
     "TraceNotSupported",
     "activate",
+    "activate_on_import",
+    "ask",
     "deactivate",
     "detect",
     "dispatch_only",
@@ -61,28 +67,69 @@ _target: Target | None = None
 def activate(board: str | None = None) -> Target:
     """Make this process run on an emulated `board` ("n150", "n300", "T3K"), unless there is a card or a simulator.
 
-    Call it before ttnn is first imported. Returns the target. A second call changes nothing; one for another board
-    raises EmulationError, because ttnn takes its cluster once per process. ValueError for an unknown board.
+    Call it before ttnn is first imported; it sets EMULATED_WORMHOLE=1, for the processes that this one starts too.
+    Returns the target. A second call changes nothing; one for another board raises EmulationError, because ttnn takes
+    its cluster once per process. ValueError for an unknown board, RuntimeError where EMULATED_WORMHOLE=0 forbids it.
     """
-    global _numerics, _target
-    if _target is not None:
-        if board is not None and _target.emulated and _target.board != board.lower():
-            raise EmulationError(f"this process already emulates {_target.board}; emulate {board} in another process")
-        target = _target
-    else:
-        target = detect(board)
-    if target.emulated and _numerics is None:
-        from models.emulated_wormhole import boards, mock_device
+    target = _choose(board)
+    if target.emulated:
+        _prepare()
+        importlib.import_module("ttnn")
+        _install()
+    return target
 
-        assert target.board is not None
-        mock_device.prepare(boards.board(target.board))
+
+def activate_on_import() -> Target:
+    """activate(), but of ttnn's first import in this process: for one that may never do that. RuntimeError as detect()."""
+    global _target
+    if _target is None:
+        _target = detect()
+        _mark()
+        if _target.emulated and "ttnn" not in sys.modules:
+            sys.meta_path.insert(0, OnImport("ttnn", _prepare, _install))
+        elif _target.emulated:  # as the child of a process that emulates
+            _prepare()
+            _install()
+    return _target
+
+
+def _choose(board: str | None) -> Target:
+    global _target
+    if _target is None:
+        ask()
+        _target = detect(board)
+        _mark()
+    elif board is not None and _target.emulated and _target.board != board.lower():
+        raise EmulationError(f"this process already emulates {_target.board}; emulate {board} in another process")
+    return _target
+
+
+def _mark() -> None:
+    """Say to those that know the variable alone that this process emulates; one that it forks does too."""
+    if _target is not None and _target.emulated:
+        os.environ[ACTING] = str(os.getpid())
+
+
+os.register_at_fork(after_in_child=_mark)
+
+
+def _prepare() -> None:
+    """The environment in which ttnn opens a mock of the target's board."""
+    from models.emulated_wormhole import boards, mock_device
+
+    assert _target is not None and _target.board is not None
+    board = boards.board(_target.board)
+    mock_device.prepare(board)
+    boards.keep_visible(board, os.environ)
+
+
+def _install() -> None:
+    global _numerics
+    if _numerics is None:
         from models.emulated_wormhole.numerics import Numerics
 
-        numerics = Numerics()
-        numerics.install()
-        _numerics = numerics
-    _target = target
-    return target
+        _numerics = Numerics()
+        _numerics.install()
 
 
 def deactivate() -> None:

@@ -5,10 +5,13 @@
 """Cluster descriptors of the boards that can be emulated, in the YAML form that tt-umd reads for a mock cluster."""
 
 import re
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 
 # 12x10 Tensix rows less two harvested leave 8x8 worker cores, as on every card once dispatch has taken its row.
 HARVESTED_ROWS = 0b1000001
+
+VISIBLE = "TT_VISIBLE_DEVICES"  # tt-metal's: numbers of cards
 
 
 @dataclass(frozen=True)
@@ -90,3 +93,10 @@ def board(name: str) -> Board:
     if found is None:
         raise ValueError(f"no emulated board is called {name!r}; there are {', '.join(BOARDS)}")
     return found
+
+
+def keep_visible(board: Board, environment: MutableMapping[str, str]) -> None:
+    """Forget TT_VISIBLE_DEVICES where it names a card that `board` lacks: each such process emulates a board of its own."""
+    cards = environment.get(VISIBLE, "").split(",")
+    if any(not card.strip().isdigit() or int(card) >= len(board.local) for card in cards):
+        environment.pop(VISIBLE, None)

@@ -14,7 +14,7 @@ import random
 import pytest
 
 from models.emulated_wormhole import activate
-from models.emulated_wormhole.target import Target
+from models.emulated_wormhole.target import ASKED, Target
 
 _target = pytest.StashKey[Target]()
 
@@ -31,7 +31,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"device: {config.stash[_target].describe()}"
+    target = config.stash[_target]
+    return f"device: {target.describe()}" + (f", asked for by this plugin ({ASKED}=1)" if target.emulated else "")
 
 
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:

@@ -11,8 +11,12 @@ from pathlib import Path
 from models.emulated_wormhole.boards import board
 
 SILICON, SIMULATOR, EMULATED = "silicon", "simulator", "emulated"
-_OFF = ("0", "off", "no", "false")
-_ON = ("1", "on", "yes", "true")
+ASKED = "EMULATED_WORMHOLE"  # "1" asks for emulation, "0" forbids it
+ACTING = "EMULATED_WORMHOLE_PID"  # of the process that emulates: what it starts inherits its mock, but not its numerics
+NODES = Path("/dev/tenstorrent")  # one per card, made by the driver tt-kmd
+PCI = Path("/sys/bus/pci/devices")
+TENSTORRENT = "0x1e52"  # PCI vendor id
+CARDS_WANTED = ("MESH_DEVICE", "TT_VISIBLE_DEVICES")
 
 
 @dataclass(frozen=True)
@@ -35,26 +39,52 @@ class Target:
         return "Wormhole silicon"
 
 
+def asked() -> bool:
+    """Whether EMULATED_WORMHOLE asks for emulation. ValueError for a value other than 0 and 1."""
+    value = os.environ.get(ASKED, "")
+    if value not in ("", "0", "1"):
+        raise ValueError(f"{ASKED} is {value!r}; allowed: 1 to emulate, 0 to forbid it, MESH_DEVICE names the board")
+    return value == "1"
+
+
 def detect(board_name: str | None = None) -> Target:
     """The target of this process; reads the environment and /dev, opens nothing.
 
-    A simulator named by TT_METAL_SIMULATOR wins, then a card (device nodes of the tt-kmd driver), then emulation.
-    EMULATED_WORMHOLE=n150|n300|T3K (or 1) emulates although a card is there; EMULATED_WORMHOLE=0 forbids emulation.
-    The emulated board is `board_name`, else that of EMULATED_WORMHOLE, else that of MESH_DEVICE, else n150.
+    emulated board is `board_name`, else that of MESH_DEVICE, else n150.
 
-    Raises ValueError for an unknown board, RuntimeError when there is no card and emulation is forbidden.
+    Raises ValueError for an unknown board, RuntimeError in one line when there is no card and nobody asked.
     """
-    wish = os.environ.get("EMULATED_WORMHOLE", "").strip().lower()
-    forced = bool(wish) and wish not in _OFF
-    if not forced:
-        if os.environ.get("TT_METAL_SIMULATOR"):
-            return Target(SIMULATOR)
-        if any(Path("/dev/tenstorrent").glob("*")):
-            return Target(SILICON)
-        if wish in _OFF and wish:
-            raise RuntimeError(
-                "no Tenstorrent card (/dev/tenstorrent is empty) and no TT_METAL_SIMULATOR, and EMULATED_WORMHOLE="
-                f"{wish} forbids emulation; install the driver and card, or unset EMULATED_WORMHOLE"
-            )
-    name = board_name or (wish if forced and wish not in _ON else None) or os.environ.get("MESH_DEVICE") or "n150"
-    return Target(EMULATED, board(name).name)
+    if asked():
+        return Target(EMULATED, board(board_name or os.environ.get("MESH_DEVICE") or "n150").name)
+    if os.environ.get("TT_METAL_SIMULATOR"):
+        return Target(SIMULATOR)
+    if any(NODES.glob("*")):
+        return Target(SILICON)
+    raise RuntimeError(
+        f"no Tenstorrent card ({NODES} is empty) and no TT_METAL_SIMULATOR; {ASKED}=1 asks for emulation"
+    )
+
+
+def ask() -> None:
+    """Ask for emulation, for this process and those that it starts, unless there is a card or a simulator.
+
+    RuntimeError where EMULATED_WORMHOLE=0 forbids it.
+    """
+    if asked() or os.environ.get("TT_METAL_SIMULATOR") or any(NODES.glob("*")):
+        return
+    if os.environ.get(ASKED):
+        raise RuntimeError(
+            f"no Tenstorrent card ({NODES} is empty) and no TT_METAL_SIMULATOR; {ASKED}=0 forbids emulation"
+        )
+    os.environ[ASKED] = "1"
+
+
+def missing_card() -> str | None:
+    """Why this machine, without device nodes, is taken to be one whose card is missing; None where none was ever there."""
+    for device in PCI.glob("*/vendor"):
+        if device.read_text().strip() == TENSTORRENT:
+            return f"{device.parent.name} on the PCI bus is a Tenstorrent card, but {NODES} is empty: load its driver"
+    for name in CARDS_WANTED:
+        if os.environ.get(name):
+            return f"{name} is {os.environ[name]!r}, but {NODES} is empty: no card, or its driver is not loaded"
+    return None

@@ -4,7 +4,7 @@
 
 """Where a BERT embedding checkpoint and labelled sentence pairs can be had on this machine.
 
-`python -m models.demos.wormhole.bge_large_en.demo.checkpoints [NAME]` prints what scripts/serve.sh serves, in three
+`python -m models.demos.wormhole.bge_large_en.demo.checkpoints [NAME]` prints what can be served here, in three
 lines: the folder or hub name to load, the name to serve it under, where the weights come from. Exit code 1 and one
 line on stderr when it cannot be had.
 """

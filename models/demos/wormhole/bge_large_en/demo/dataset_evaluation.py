@@ -35,8 +35,8 @@ from models.demos.wormhole.bge_large_en.demo.checkpoints import (
 from models.demos.wormhole.bge_large_en.demo.evaluation.report import Score, report, table
 from models.demos.wormhole.bge_large_en.reference import published
 from models.demos.wormhole.bge_large_en.runner.device_params import DEVICE_PARAMS
+from models.demos.wormhole.bge_large_en.runner.target import DESCRIPTIONS, NoCard, target
 from models.demos.wormhole.bge_large_en.tt.profiles import PROFILES
-from models.emulated_wormhole import activate, detect
 
 TASKS = tuple(published.MTEB_SCORES[published.BGE_LARGE])
 MAX_BATCH = 8  # rows of a step per chip
@@ -145,7 +145,7 @@ def run_bge_evaluation(device, model_name, sequence_length, dataset_name, max_sa
     tasks = load_tasks([dataset_name], limit=max_samples)
     options = dict(max_seq_len=sequence_length, batch_size=batch_size, whole=False)
     scores, setting = evaluate(device, choose_located(model_name, locate), tasks, **options)
-    logger.info("\n".join(["", describe(runs_on=detect().describe(), **setting), table(scores)]))
+    logger.info("\n".join(["", describe(runs_on=DESCRIPTIONS[target()], **setting), table(scores)]))
     for score in scores:
         assert score.to_reference >= -LARGEST_DROP, f"{score.task} is {-score.to_reference:.3f} below fp32"
 
@@ -223,8 +223,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if importlib.util.find_spec("mteb") is None:
         print("dataset_evaluation: the package mteb (2 or later) is not installed: pip install mteb", file=sys.stderr)
         return 1
-    target = activate()
-    print(f"running on: {target.describe()}", file=sys.stderr)
+    try:
+        runs_on = DESCRIPTIONS[target()]
+    except NoCard as error:
+        print(f"dataset_evaluation: {error}", file=sys.stderr)
+        return 1
+    print(f"running on: {runs_on}", file=sys.stderr)
     from models.demos.wormhole.bge_large_en.demo.text_encoder import open_device
 
     try:
@@ -245,7 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             instruction=asked.query_instruction,
             whole=asked.limit is None,
         )
-    setting.update(runs_on=target.describe(), limit=asked.limit, versions={p: metadata.version(p) for p in PACKAGES})
+    setting.update(runs_on=runs_on, limit=asked.limit, versions={p: metadata.version(p) for p in PACKAGES})
     print(describe(**setting), table(scores), sep="\n")
     if asked.output:
         asked.output.write_text(json.dumps(report(scores, **setting), indent=2) + "\n", encoding="utf-8")

@@ -10,14 +10,17 @@ import torch
 from loguru import logger
 
 import ttnn
+from models.demos.wormhole.bge_large_en.demo.registration import register_models
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets
 from models.demos.wormhole.bge_large_en.runner.inputs import rows_from_lists, rows_from_padded
 from models.demos.wormhole.bge_large_en.runner.runner import EncoderRunner, core_grid
+from models.demos.wormhole.bge_large_en.runner.target import target
 from models.demos.wormhole.bge_large_en.tt import checkpoint
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 from models.demos.wormhole.bge_large_en.tt.precision import Precision, profile_precision
 from models.demos.wormhole.bge_large_en.tt.weights import Weights
-from models.demos.wormhole.bge_large_en.vllm_plugin import register_models
+
+target()  # before ttnn looks for a card that is not there
 
 DEFAULT_MODEL = "BAAI/bge-large-en-v1.5"
 DEFAULT_MAX_LENGTH = 384

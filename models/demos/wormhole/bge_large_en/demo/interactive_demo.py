@@ -28,8 +28,8 @@ from models.demos.wormhole.bge_large_en.demo.search.passages import read_passage
 from models.demos.wormhole.bge_large_en.demo.search.similarity_plot import plot_similarities
 from models.demos.wormhole.bge_large_en.reference.published import BGE_LARGE
 from models.demos.wormhole.bge_large_en.runner.device_params import DEVICE_PARAMS
+from models.demos.wormhole.bge_large_en.runner.target import DESCRIPTIONS, NoCard, target
 from models.demos.wormhole.bge_large_en.tt.profiles import PROFILES
-from models.emulated_wormhole import activate
 
 KNOWLEDGE_BASE = Path(__file__).with_name("knowledge_base.txt")
 MAX_SEQ_LEN = 384
@@ -177,8 +177,12 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     asked = options(arguments)
-    target = activate()
-    print(f"running on: {target.describe()}", file=sys.stderr)
+    try:
+        runs_on = DESCRIPTIONS[target()]
+    except NoCard as error:
+        print(f"interactive_demo: {error}", file=sys.stderr)
+        return 1
+    print(f"running on: {runs_on}", file=sys.stderr)
     from models.demos.wormhole.bge_large_en.demo.text_encoder import TextEncoder, open_device, query_instruction
     from models.demos.wormhole.bge_large_en.tt.checkpoint import locate
 

@@ -16,7 +16,7 @@ import ttnn
 from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbedding
 from models.demos.wormhole.bge_large_en.reference import published
 from models.demos.wormhole.bge_large_en.runner.device_params import L1_SMALL_SIZE, TRACE_REGION_SIZE
-from models.demos.wormhole.bge_large_en.vllm_plugin.devices import open_mesh
+from models.demos.wormhole.bge_large_en.runner.mesh import open_mesh
 
 _TEXTS_AT_ONCE = 512  # enough to fill rows and batches
 

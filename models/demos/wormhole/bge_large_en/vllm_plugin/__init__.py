@@ -2,20 +2,21 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""vLLM plugin that serves BERT encoders (BGE, MiniLM) on Wormhole, or on the emulated Wormhole without a card.
+"""vLLM plugin that serves BERT encoders (BGE, MiniLM) on Wormhole: the platform, its options, cards and versions.
 
-Entry points (see setup.py): `platform_plugin` in the group vllm.platform_plugins, `general_plugin` in
-vllm.general_plugins.
+In: vLLM's configuration. Out: the same, completed, with the rooms in its place. Neighbours: front_end and engine.
+Entry points (pyproject.toml): `platform_plugin` in vllm.platform_plugins, `general_plugin` in vllm.general_plugins.
 
-vLLM calls both while it is itself being imported, so this module imports nothing but the standard library.
+vLLM calls both while it is itself being imported, so what this module imports imports nothing but the standard library.
 """
 
 import re
 
+from models.demos.wormhole.bge_large_en.demo.registration import ARCHITECTURES, register_models
+
+__all__ = ["ARCHITECTURES", "PLATFORM_CLASS", "general_plugin", "platform_plugin"]
+
 PLATFORM_CLASS = f"{__name__}.platform.TTPoolingPlatform"
-MODEL_CLASS = "models.demos.wormhole.bge_large_en.demo.generator_vllm:BGEForEmbedding"
-# "TTBertModel" is the name that Tenstorrent's vLLM plugins look up for "BertModel"; the other is the guide's own.
-ARCHITECTURES = ("TTBertModel", "BGEForEmbedding")
 PLATFORM_GROUP = "vllm.platform_plugins"
 
 
@@ -43,16 +44,6 @@ def general_plugin() -> None:
         from models.demos.wormhole.bge_large_en.vllm_plugin.companion import attach
 
         attach(platform)
-
-
-def register_models() -> None:
-    """Register the architectures with vLLM as import strings; safe to call any number of times in a process."""
-    from vllm import ModelRegistry
-
-    known = ModelRegistry.get_supported_archs()
-    for architecture in ARCHITECTURES:
-        if architecture not in known:
-            ModelRegistry.register_model(architecture, MODEL_CLASS)
 
 
 def _other_tt_plugins() -> list[str]:

@@ -4,8 +4,7 @@
 
 """Encoders under Tenstorrent's own vLLM platforms, whose worker, scheduler and request checks are for generation.
 
-Two ways: the platform calls `configure_pooling` and `check_pooling_request` itself, which is what
-scripts/integrate_vllm.py writes into it, or `attach` adds those calls to an unmodified vllm-tt-plugin at start-up.
+Two ways: the platform calls `configure_pooling` and `check_pooling_request` itself, or `attach` adds those calls to an unmodified vllm-tt-plugin at start-up.
 """
 
 from typing import TYPE_CHECKING

@@ -13,7 +13,10 @@ import torch
 from vllm.logger import init_logger
 from vllm.platforms.interface import Platform, PlatformEnum
 
-from models.demos.wormhole.bge_large_en.vllm_plugin import ARCHITECTURES, devices
+from models.demos.wormhole.bge_large_en.runner.mesh import VISIBLE, visible_cards, wanted_mesh
+from models.demos.wormhole.bge_large_en.runner.target import NoCard, target
+from models.demos.wormhole.bge_large_en.vllm_plugin import ARCHITECTURES
+from models.demos.wormhole.bge_large_en.vllm_plugin.devices import card_groups
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import share_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import add_middleware, hide_api_keys
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
@@ -42,7 +45,7 @@ class TTPoolingPlatform(Platform):
     # Where vLLM's own tensors live: token ids and pooled rows stay on the host, ttnn moves what the device needs.
     device_type = "cpu"
     dispatch_key = "CPU"
-    device_control_env_var = devices.VISIBLE
+    device_control_env_var = VISIBLE
     simple_compile_backend = "eager"
 
     # Requests of one scheduler step, per chip of MESH_DEVICE, when --max-num-seqs is not given: eight device steps of
@@ -51,7 +54,7 @@ class TTPoolingPlatform(Platform):
     default_max_num_seqs: ClassVar[int] = 64
     # Seconds that vLLM waits for running requests and for the device to close before it kills the engine.
     default_shutdown_timeout: ClassVar[int] = 20
-    _shutdown_timeout_given: ClassVar[bool] = False
+    _parsed: ClassVar[bool] = False  # whether a command line was: this is a server, and knows what the user gave
     # What each data-parallel engine on this host gets as TT_VISIBLE_DEVICES.
     _card_groups: ClassVar[list[str] | None] = None
     # validate_request gets no configuration, so the last configured model's vocabulary size (tokens) is kept here.
@@ -86,13 +89,13 @@ class TTPoolingPlatform(Platform):
             return
         rows, columns = 1, 1
         with suppress(ValueError):  # check_and_update_config refuses it, where --help does not end in an error
-            rows, columns = devices.wanted_mesh(os.environ) or (1, 1)
+            rows, columns = wanted_mesh(os.environ) or (1, 1)
         parser.set_defaults(
             max_num_seqs=cls.default_max_num_seqs * rows * columns, shutdown_timeout=cls.default_shutdown_timeout
         )
         add_middleware(parser)
         hide_api_keys(parser)
-        cls._shutdown_timeout_given = True
+        cls._parsed = True
 
     @classmethod
     def device_id_to_physical_device_id(cls, device_id: int) -> int | str:
@@ -106,18 +109,25 @@ class TTPoolingPlatform(Platform):
     def check_and_update_config(cls, vllm_config: "VllmConfig") -> None:
         """Complete the configuration in place; runs in the front end, before any device work.
 
-        Raises ValueError, naming the value and the limit, for what this platform cannot serve.
+        Raises ValueError, naming the value and the limit, for what this platform cannot serve, and NoCard where there
+        is nothing to serve on; a server ends then, with that line and status 1.
         """
         model_config = vllm_config.model_config
         if model_config is None:  # vLLM makes model-less configurations for its own use
             return
+        try:
+            target()
+        except NoCard as error:
+            if not cls._parsed:
+                raise
+            raise SystemExit(f"error: {error}") from error
         parallel = vllm_config.parallel_config
         # vLLM's and the hub's reports of use: only for who asks for them by setting these to 0.
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         os.environ.setdefault("DO_NOT_TRACK", "1")
         options = PoolingOptions.from_config(vllm_config.additional_config)
-        devices.wanted_mesh(os.environ)
-        groups = devices.card_groups(devices.visible_cards(os.environ), parallel.data_parallel_size_local or 1)
+        wanted_mesh(os.environ)
+        groups = card_groups(visible_cards(os.environ), parallel.data_parallel_size_local or 1)
         cls._card_groups = groups if parallel.data_parallel_size > 1 else None
         _refuse_model(model_config)
         _refuse_features(vllm_config)
@@ -134,7 +144,7 @@ class TTPoolingPlatform(Platform):
             # scheduler in another process does not know how many rows its mesh takes.
             parallel.distributed_executor_backend = "uni"
         # The fork has no such setting.
-        if getattr(vllm_config, "shutdown_timeout", None) == 0 and not cls._shutdown_timeout_given:
+        if getattr(vllm_config, "shutdown_timeout", None) == 0 and not cls._parsed:
             # vLLM's default kills the engine at once, and with it a device that is still open.
             vllm_config.shutdown_timeout = cls.default_shutdown_timeout
         cls._vocab_size = model_config.get_vocab_size()

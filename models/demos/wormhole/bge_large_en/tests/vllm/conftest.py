@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -36,11 +37,19 @@ def write_distribution() -> Callable[[Path, str, dict[str, str]], None]:
     return write
 
 
+def _declared(group: str, module: str) -> bool:
+    return any(entry.value.startswith(module) for entry in entry_points(group=group))
+
+
 @pytest.fixture(scope="session")
 def entry_point_folder(tmp_path_factory, write_distribution) -> Path:
-    """A folder for sys.path that declares the plugin; empty when the plugin is installed."""
+    """A folder for sys.path that declares the plugin, and that of the emulation; without those that are installed."""
     folder = tmp_path_factory.mktemp("site")
-    if not any(entry.value.startswith(PLUGIN) for entry in entry_points(group="vllm.platform_plugins")):
+    emulation = "models.emulated_wormhole.vllm_plugin"
+    if find_spec("models.emulated_wormhole") and not _declared("vllm.general_plugins", emulation):
+        line = f"emulated_wormhole = {emulation}:activate_if_asked"
+        write_distribution(folder, "emulated_wormhole", {"vllm.general_plugins": line})
+    if not _declared("vllm.platform_plugins", PLUGIN):
         write_distribution(
             folder,
             "tt_bge_serving",

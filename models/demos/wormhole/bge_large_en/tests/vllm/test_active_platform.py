@@ -4,12 +4,17 @@
 
 """Which platform is active where others are installed, and what being one takes."""
 
+import shutil
 import subprocess
 import sys
+from importlib.metadata import distributions
+from pathlib import Path
 
 import pytest
 
 from models.demos.wormhole.bge_large_en import vllm_plugin
+from models.demos.wormhole.bge_large_en.demo import registration
+from models.demos.wormhole.bge_large_en.runner.target import NODES
 
 pytest.importorskip("vllm")
 
@@ -78,4 +83,35 @@ def test_register_models_twice_names_both_architectures():
     for architecture in ("TTBertModel", "BGEForEmbedding"):
         model = ModelRegistry.models[architecture]
         assert model is first[architecture]
-        assert f"{model.module_name}:{model.class_name}" == vllm_plugin.MODEL_CLASS
+        assert f"{model.module_name}:{model.class_name}" == registration.MODEL_CLASS
+
+
+@pytest.mark.skipif(any(NODES.glob("*")), reason="a card is there")
+def test_a_server_without_a_card_ends_in_one_line(minilm, vllm_environment):
+    environment = {**vllm_environment, "EMULATED_WORMHOLE": ""}
+    environment.pop("TT_METAL_MOCK_CLUSTER_DESC_PATH", None)
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(minilm), "--port", "0"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    said = done.stderr.splitlines()
+    assert done.returncode == 1 and "Traceback" not in done.stderr + done.stdout
+    assert said[-1].startswith("error: no Tenstorrent card: /dev/tenstorrent is empty"), said[-3:]
+    assert "EMULATED_WORMHOLE=1" in said[-1] and "Uvicorn running" not in done.stderr + done.stdout
+
+
+def test_entry_points_install_alone(tmp_path):
+    """In an environment that imports `models` from a checkout, as the guide says; what setup.py registers too."""
+    folder = tmp_path / "vllm_plugin"
+    shutil.copytree(
+        Path(vllm_plugin.__file__).parent, folder, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+    )
+    install = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-build-isolation", "--no-index", "-q"]
+    subprocess.run([*install, "--target", str(tmp_path / "site"), str(folder)], check=True, timeout=120)
+    (found,) = distributions(path=[str(tmp_path / "site")])
+    declared = {(entry.group, entry.name): entry.value for entry in found.entry_points}
+    module = vllm_plugin.__name__
+    assert declared == {
+        ("vllm.platform_plugins", "tt_bge"): f"{module}:platform_plugin",
+        ("vllm.general_plugins", "tt_bge"): f"{module}:general_plugin",
+    }
+    assert all(callable(entry.load()) for entry in found.entry_points)
+    assert not any("models" in str(path) for path in found.files)

@@ -172,7 +172,7 @@ def test_guides_command_needs_no_further_flag(configured):
         "async_scheduling": False,
         "prefix_caching": False,
         "scheduler_cls": None,
-        "worker_cls": f"{vllm_plugin.__name__}.worker.TTPoolingWorker",
+        "worker_cls": f"{vllm_plugin.__name__}.engine.worker.TTPoolingWorker",
         "executor": "uni",
         "shutdown_timeout": 20,
         "cards": [0, 1],
@@ -230,7 +230,7 @@ def test_use_is_not_reported_unless_asked_for(configured):
 
 
 def test_waiting_for_batches_to_fill_takes_a_scheduler_of_its_own(configured):
-    assert configured["fill"]["scheduler_cls"] == f"{vllm_plugin.__name__}.batch_fill.BatchFillScheduler"
+    assert configured["fill"]["scheduler_cls"] == f"{vllm_plugin.__name__}.engine.batch_fill.BatchFillScheduler"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""The vLLM worker: one process, one mesh of Wormhole chips (or an emulated one), one encoder."""
+"""The vLLM worker: one process, one mesh of Wormhole chips, one encoder."""
 
 import time
 from contextlib import contextmanager
@@ -15,7 +15,9 @@ from vllm.logger import init_logger
 from vllm.v1.outputs import EMPTY_MODEL_RUNNER_OUTPUT, ModelRunnerOutput
 from vllm.v1.worker.worker_base import WorkerBase
 
-from models.demos.wormhole.bge_large_en.vllm_plugin import devices
+from models.demos.wormhole.bge_large_en.runner.mesh import open_mesh
+from models.demos.wormhole.bge_large_en.runner.target import DESCRIPTIONS, EMULATED, SILICON, target
+from models.demos.wormhole.bge_large_en.vllm_plugin import ARCHITECTURES, devices
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import DeviceMetrics, shared_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.parent_watch import end_with_parent
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.pooled_outputs import to_runner_output, whole_requests
@@ -66,30 +68,26 @@ class TTPoolingWorker(WorkerBase):
         return Watchdog()
 
     def init_device(self) -> None:
-        """Select silicon, simulator or emulation and the cards of this process, then open its mesh.
+        """Bind this process to its cards, then open its mesh.
 
-        ValueError when MESH_DEVICE, TT_VISIBLE_DEVICES or an option asks for what is not there.
+        NoCard where there is nothing to run on; ValueError when MESH_DEVICE, TT_VISIBLE_DEVICES or an option asks for
+        what is not there.
         """
         end_with_parent()
         with self._closing_on_failure():
             self._open()
 
     def _open(self) -> None:
-        from models.emulated_wormhole import activate, detect
-        from models.emulated_wormhole.boards import board
-
-        options, target = self.options, detect()
-        cards = len(board(target.board).local) if target.emulated and target.board else None
-        assigned = getattr(self.parallel_config, "assigned_physical_gpu_ids", None)  # the fork assigns none
-        devices.bind_cards(assigned, cards)
-        activate()  # must come before the first `import ttnn` of the process
-        log = logger.warning if target.emulated else logger.info
-        log("Serving on: %s", target.describe())
-        if not target.emulated:
+        options, on = self.options, target()
+        # The fork assigns none.
+        devices.bind_cards(getattr(self.parallel_config, "assigned_physical_gpu_ids", None))
+        log = logger.warning if on == EMULATED else logger.info
+        log("Serving on: %s", DESCRIPTIONS[on])
+        if on != EMULATED:
             use_one_host_thread()
-        self._step_limit_s = options.step_limit(on_card=target.kind == "silicon")
+        self._step_limit_s = options.step_limit(on_card=on == SILICON)
         with self.watchdog.limit(options.open_timeout_s, lambda: OPENING):
-            self.mesh_device = devices.open_mesh(
+            self.mesh_device = open_mesh(
                 l1_small_size=options.l1_small_size, trace_region_size=self._trace_region_size(options)
             )
         # The fork tells its workers nothing when it stops.
@@ -110,11 +108,16 @@ class TTPoolingWorker(WorkerBase):
         """
         if load_dummy_weights:
             raise ValueError("load_dummy_weights is True; the TT pooling worker loads the checkpoint's weights only")
-        from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbedding
+        from vllm import ModelRegistry
 
+        # As Tenstorrent's loaders look a model up: "TT" before what its config.json says.
+        wanted = [f"{prefix}{name}" for name in self.model_config.architectures for prefix in ("TT", "")]
+        model_class, _ = ModelRegistry.resolve_model_cls(
+            [name for name in wanted if name in ARCHITECTURES], self.model_config
+        )
         chips = self.mesh_device.get_num_devices()
         with self._closing_on_failure():
-            self.model = BGEForEmbedding.initialize_vllm_model(
+            self.model = model_class.initialize_vllm_model(
                 hf_config=self.model_config.hf_config,
                 mesh_device=self.mesh_device,
                 max_batch_size=self.options.max_device_batch * chips,

@@ -5,7 +5,6 @@
 """The worker's start and end against doubles of the device and of the model; the real ones run in test_server.py."""
 
 import inspect
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -17,9 +16,10 @@ import torch
 
 pytest.importorskip("vllm")
 
+from vllm import ModelRegistry  # noqa: E402
 from vllm.v1.executor import Executor  # noqa: E402
 
-from models import emulated_wormhole  # noqa: E402
+from models.demos.wormhole.bge_large_en.runner import target  # noqa: E402
 from models.demos.wormhole.bge_large_en.tests.vllm.engine.worker_doubles import (  # noqa: E402
     HIDDEN,
     ModelDouble,
@@ -29,10 +29,10 @@ from models.demos.wormhole.bge_large_en.tt.dims import BertDims  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import STEP_ROWS_KEY, PoolingOptions  # noqa: E402
 
-GENERATOR = "models.demos.wormhole.bge_large_en.demo.generator_vllm"
 FAKE_TTNN = """
 from fake_device_log import chips, log
-log.append("import ttnn")
+import os
+log.append(("import ttnn", os.environ.get("TT_VISIBLE_DEVICES")))
 class Mesh:
     def __init__(self, shape):
         self.shape = shape
@@ -59,31 +59,28 @@ def log() -> list:
 
 @pytest.fixture
 def device(monkeypatch, tmp_path, log) -> SimpleNamespace:
-    """Stands in for ttnn (imported anew), the target's activation and the model; all write to `log`."""
-    state = SimpleNamespace(emulated=False, fails_in=None)
-    target = SimpleNamespace(emulated=False, kind="silicon", board="n150", describe=lambda: "a double of a Wormhole")
-
-    def activate():
-        log.append(("activate", os.environ.get("TT_VISIBLE_DEVICES")))
-        return target
+    """Stands in for ttnn (imported anew), a card's node and the model; all but the node write to `log`."""
+    state = SimpleNamespace(fails_in=None)
 
     def initialize_vllm_model(**arguments):
         return ModelDouble(log, fails_in=state.fails_in, **arguments)
 
-    def detect():
-        target.emulated = state.emulated
-        return target
+    def resolve(architectures, model_config):
+        state.asked = architectures
+        return SimpleNamespace(initialize_vllm_model=initialize_vllm_model), architectures[0]
 
-    for name in ("MESH_DEVICE", "TT_VISIBLE_DEVICES"):
+    monkeypatch.setattr(ModelRegistry, "resolve_model_cls", resolve)
+    for name in ("MESH_DEVICE", "TT_VISIBLE_DEVICES", "TT_METAL_MOCK_CLUSTER_DESC_PATH", "EMULATED_WORMHOLE"):
         monkeypatch.delenv(name, raising=False)
+    (tmp_path / "nodes").mkdir()
+    (tmp_path / "nodes" / "0").touch()
+    monkeypatch.setattr(target, "NODES", tmp_path / "nodes")
     state.threads = []  # this process keeps its own
     monkeypatch.setattr(torch, "set_num_threads", state.threads.append)
     (tmp_path / "ttnn.py").write_text(FAKE_TTNN)
     monkeypatch.syspath_prepend(str(tmp_path))
     for name, attributes in {
         "fake_device_log": {"log": log, "chips": 2},
-        "models.emulated_wormhole": {"activate": activate, "detect": detect, "__path__": emulated_wormhole.__path__},
-        GENERATOR: {"BGEForEmbedding": SimpleNamespace(initialize_vllm_model=initialize_vllm_model)},
         "ttnn": {},
     }.items():
         module = ModuleType(name)
@@ -98,6 +95,7 @@ def worker() -> Iterator[TTPoolingWorker]:
     config = MagicMock()
     config.additional_config = {"tt": {"max_device_batch": 4, "trace_region_size": 1000, "optimizations": "accuracy"}}
     config.model_config.max_model_len = 128
+    config.model_config.architectures = ["BertModel"]
     config.parallel_config.assigned_physical_gpu_ids = None
     with idle_worker(config) as worker:
         yield worker
@@ -109,12 +107,12 @@ def start(worker) -> None:
     worker.compile_or_warm_up_model()
 
 
-def test_start_activates_the_target_before_ttnn_then_opens_loads_and_warms_up(worker, device, log):
+def test_start_opens_loads_and_warms_up(worker, device, log):
     start(worker)
-    names = [entry if isinstance(entry, str) else entry[0] for entry in log]
-    assert names == ["activate", "import ttnn", "open_mesh_device", "model.initialize", "model.warm_up", "model.embed"]
-    assert log[2][1] == {"mesh_shape": (1, 2), "l1_small_size": 0, "trace_region_size": 1000, "num_command_queues": 2}
-    assert log[3][1] == {
+    names = [entry[0] for entry in log]
+    assert names == ["import ttnn", "open_mesh_device", "model.initialize", "model.warm_up", "model.embed"]
+    assert log[1][1] == {"mesh_shape": (1, 2), "l1_small_size": 0, "trace_region_size": 1000, "num_command_queues": 2}
+    assert log[2][1] == {
         "hf_config": worker.model_config.hf_config,
         "mesh_device": worker.mesh_device,
         "max_batch_size": 8,  # four on each of two chips
@@ -128,8 +126,9 @@ def test_start_activates_the_target_before_ttnn_then_opens_loads_and_warms_up(wo
 
 
 @pytest.mark.parametrize("emulated, threads", [(False, [1]), (True, [])])
-def test_a_card_leaves_the_cores_to_the_api_server(worker, device, emulated, threads):
-    device.emulated = emulated
+def test_a_card_leaves_the_cores_to_the_api_server(worker, device, monkeypatch, emulated, threads):
+    if emulated:
+        monkeypatch.setenv("TT_METAL_MOCK_CLUSTER_DESC_PATH", "n150.yaml")
     worker.init_device()
     assert device.threads == threads
 
@@ -172,13 +171,28 @@ def test_warm_up_can_be_turned_off(worker, device, log):
     assert ("model.warm_up",) not in log
 
 
-@pytest.mark.parametrize("emulated, visible", [(False, "2,3"), (True, None)])
-def test_assigned_cards_are_bound_before_ttnn_looks_for_any(worker, device, log, monkeypatch, emulated, visible):
+def test_assigned_cards_are_bound_before_ttnn_looks_for_any(worker, device, log, monkeypatch):
     monkeypatch.setenv("TT_VISIBLE_DEVICES", "0")
-    device.emulated = emulated
     worker.parallel_config.assigned_physical_gpu_ids = [2, 3]
     worker.init_device()
-    assert log[0] == ("activate", visible)
+    assert log[0] == ("import ttnn", "2,3")
+
+
+def test_without_a_card_nothing_is_imported_or_opened(worker, device, log, tmp_path):
+    (tmp_path / "nodes" / "0").unlink()
+    with pytest.raises(target.NoCard, match="no Tenstorrent card"):
+        worker.init_device()
+    assert log == []
+
+
+@pytest.mark.parametrize(
+    "architectures, asked",
+    [(["BertModel"], ["TTBertModel"]), (["BGEForEmbedding"], ["BGEForEmbedding"]), (["TTBertModel"], ["TTBertModel"])],
+)
+def test_the_models_class_is_the_registrys(worker, device, architectures, asked):
+    worker.model_config.architectures = architectures
+    start(worker)
+    assert device.asked == asked
 
 
 def test_shutdown_closes_the_model_then_the_device_once(worker, device, log):

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 
-from models.demos.wormhole.bge_large_en.vllm_plugin import devices
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine import worker
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker
 
 FAULTS_FILE = "TT_TEST_FAULTS_FILE"
@@ -85,7 +85,7 @@ class FaultyWorker(TTPoolingWorker):
     def init_device(self) -> None:
         fault = faults().get("fault")
         if fault in ("open raises", "open hangs", "open hangs in C"):
-            devices.open_mesh = lambda **_: _fail_to_open(fault)
+            worker.open_mesh = lambda **_: _fail_to_open(fault)
         super().init_device()
 
     def load_model(self, **arguments) -> None:

@@ -4,7 +4,7 @@
 
 """Load, overload and clients that leave, on a real server.
 
-Ten minutes of it: soak.py, or with what else is long here scripts/test.sh -m slow -s -k hardening.
+Ten minutes of it: soak.py, or with what else is long here pytest -m slow -s -k hardening.
 """
 
 import asyncio
