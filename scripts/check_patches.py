@@ -4,44 +4,70 @@
 
 """Applies a patch series in a worktree of its checkout and runs its tests there, under that tree's conftest and ini.
 
-Every commit has to compile, to import nothing that comes later, and to have tests that can be collected. Of those not
-marked slow, quality or server a selection is run after the last commit. With --each, tests are run after every commit:
-all that it brings, and of those that earlier ones brought the selection.
+Every commit has to compile, to import nothing that comes later, and to have tests that can be collected; at the end the
+hooks that the tree pins (black, isort, autoflake) must find nothing to change. Of the tests not marked slow, quality or
+server a selection is run after the last commit. With --each, tests are run after every commit: all that it brings, and
+of those that earlier ones brought the selection. Where there is no card, on this repository's emulated Wormhole.
 
-The interpreter needs torch, transformers, pytest with pytest-timeout, the ttnn wheel, and what tt-metal's conftest.py
-files and models/perf import: loguru, torchvision, Pillow, GitPython, pytz. vllm is optional: its tests skip without it.
-This repository must not be installed in it, not even editable: its files would stand in for those of the worktree.
+The interpreter is made by `scripts/check_env.sh DIR` (DIR/bin/python). It needs torch, transformers, pytest with
+pytest-timeout, the ttnn wheel, and what tt-metal's conftest.py files and models/perf import: loguru, torchvision, Pillow,
+GitPython, pytz. Everything else is optional: tests skip without it. This repository must not be installed in it, not
+even editable: its files would stand in for those of the worktree.
 """
 
 import ast
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
 
 from git_command import git
+from series import TARGET
+from tree_checks import run_hooks
 
-PLUGIN = "models/emulated_wormhole/pytest_plugin.py"
+EMULATION = "models/emulated_wormhole"
+PLUGIN = "models.emulated_wormhole.pytest_plugin"
 MARKERS = "not slow and not quality and not server"
-MODEL_TESTS = "models/demos/wormhole/bge_large_en/tests"
-QUICK = ("models/emulated_wormhole/tests", f"{MODEL_TESTS}/runner/test_order.py", f"{MODEL_TESTS}/test_generator.py")
+TESTS = f"{TARGET}/tests"
+QUICK = {
+    "core": tuple(f"{TESTS}/{path}" for path in ("tt", "runner", "demo/test_generator.py", "perf/test_targets.py")),
+    "serving": tuple(f"{TESTS}/vllm/{path}" for path in ("front_end", "engine", "test_options.py", "test_devices.py")),
+    "emulation": (f"{EMULATION}/tests", f"{TESTS}/perf/test_estimated_targets.py"),
+}
 NO_TESTS = 5  # pytest's exit code when nothing was collected: every module skipped itself
 STOPS = (signal.SIGINT, signal.SIGTERM)
-# Prints the packages named on the command line that have a folder outside the first argument.
+# Prints the packages named on the command line that have a folder outside the folders of the first argument.
 OUTSIDE = """\
 import importlib.util, os, sys
-tree, *names = sys.argv[1:]
+path, *names = sys.argv[1:]
+inside = tuple(os.path.realpath(tree) + os.sep for tree in path.split(os.pathsep))
 for name in names:
     for folder in importlib.util.find_spec(name).submodule_search_locations:
-        if not os.path.realpath(folder).startswith(os.path.realpath(tree) + os.sep):
+        if not os.path.realpath(folder).startswith(inside):
             print(f"{name} is also in {folder}")
 """
+
+
+@dataclass(frozen=True)
+class Request:
+    """checkout, patches, python: as of --check. name, email: of the commits. ours: this repository, for the emulated
+    Wormhole. below: patches that have to be there before, which are not checked themselves."""
+
+    checkout: Path
+    patches: list[Path]
+    python: str
+    name: str
+    email: str
+    ours: Path | None = None
+    below: list[Path] = field(default_factory=list)
 
 
 @contextmanager
@@ -85,16 +111,21 @@ def clean_worktree(checkout: Path) -> Iterator[Path]:
 
 
 class Interpreter:
-    """A python run for a worktree: PYTHONPATH is the tree, and the current directory is empty.
+    """A python run for a worktree: PYTHONPATH is the tree and the emulation, and the current directory is empty.
 
     Empty because ttnn's wheel, inside a tt-metal tree, reads that tree's files in place of its own.
     """
 
-    def __init__(self, python: str, tree: Path, scratch: Path):
+    def __init__(self, python: str, tree: Path, scratch: Path, ours: Path | None):
         self.python, self.tree, self.scratch = python, tree, scratch
         self.folder = scratch / "empty"
         self.folder.mkdir()
-        self.env = {**os.environ, "PYTHONPATH": str(tree)}
+        self.emulated = ours is not None and (ours / EMULATION).is_dir()
+        beside = scratch / "beside"
+        if ours is not None and self.emulated:  # a copy: nothing else of this repository may be imported
+            shutil.copytree(ours / EMULATION, beside / EMULATION, ignore=shutil.ignore_patterns("tests", "__pycache__"))
+        self.path = os.pathsep.join(map(str, [tree, beside]))
+        self.env = {**os.environ, "PYTHONPATH": self.path}
 
     def run(self, *arguments: str) -> tuple[int, str]:
         """Exit code and output (both streams). The process and those it started are ended when this is interrupted."""
@@ -123,7 +154,7 @@ class Interpreter:
         return process.returncode, log.read_text(errors="replace")
 
     def pytest(self, *arguments: str) -> tuple[int, str]:
-        plugin = ["-p", PLUGIN.removesuffix(".py").replace("/", ".")] if (self.tree / PLUGIN).exists() else []
+        plugin = ["-p", PLUGIN] if self.emulated else []
         home = ["--rootdir", str(self.tree), "-c", str(self.tree / "pytest.ini"), "-p", "no:cacheprovider"]
         return self.run("-m", "pytest", *home, *plugin, *arguments)
 
@@ -173,7 +204,7 @@ def tail(output: str, lines: int = 40) -> str:
 def check_packages(python: Interpreter, paths: list[str]) -> None:
     """SystemExit when the interpreter finds a package of the series, or one above, outside the worktree too."""
     names = sorted({str(folder).replace("/", ".") for path in paths for folder in Path(path).parents[:-1]})
-    code, output = python.run("-c", OUTSIDE, str(python.tree), *names)
+    code, output = python.run("-c", OUTSIDE, python.path, *names)
     if code or output:
         first = output.strip().splitlines()[-1 if code else 0]
         raise SystemExit(f"{python.python} does not import this worktree alone: {first}; give another with --python")
@@ -271,27 +302,42 @@ def run_each(python: Interpreter, commits: list[tuple[str, str, list[str]]], wan
     return not failed
 
 
-def check(
-    checkout: Path, patches: list[Path], python: str, tests: list[str], name: str, email: str, each: bool = False
-) -> bool:
-    """Whether each patch applies and stands alone, and the tests pass after the last one; prints what it finds.
+def check(request: Request, tests: Iterable[str], each: bool = False) -> bool:
+    """Whether each patch applies and stands alone, the hooks change nothing, and the tests pass after the last one.
 
-    each: run tests after every patch, those it brings too.
+    Prints what it finds. each: run tests after every patch, those it brings too.
     """
     start = time.monotonic()
-    identity = ["-c", f"user.name={name}", "-c", f"user.email={email}", "-c", "commit.gpgsign=false"]
-    with clean_worktree(checkout) as tree, TemporaryDirectory() as scratch:
-        interpreter = Interpreter(python, tree, Path(scratch))
+    identity = ["-c", f"user.name={request.name}", "-c", f"user.email={request.email}", "-c", "commit.gpgsign=false"]
+    with clean_worktree(request.checkout) as tree, TemporaryDirectory() as scratch:
+        interpreter = Interpreter(request.python, tree, Path(scratch), request.ours)
+        for patch in request.below:
+            git(
+                tree,
+                "-c",
+                "core.hooksPath=/dev/null",
+                *identity,
+                "am",
+                "-q",
+                "--whitespace=nowarn",
+                str(patch.resolve()),
+            )
+        base = git(tree, "rev-parse", "HEAD").strip()
         commits = []
-        for patch in patches:
+        for patch in request.patches:
             brought = check_commit(interpreter, patch, identity)
             commits.append((git(tree, "rev-parse", "HEAD").strip(), patch.name, brought))
+        paths = git(tree, "diff", "--name-only", "--diff-filter=d", base, "HEAD", "--", "*.py").split()
+        changed = run_hooks(tree, paths)
+        print("\n".join(changed))
         if each:
-            good = run_each(interpreter, commits, tests)
+            good = run_each(interpreter, commits, list(tests))
         else:
-            good = run_tests(interpreter, selected(tests, [path for _, _, brought in commits for path in brought]))
+            chosen = selected(list(tests), [path for _, _, brought in commits for path in brought])
+            good = run_tests(interpreter, chosen)
     seconds = time.monotonic() - start
     print(
-        f"{len(patches)} patches applied; tests {'passed' if good else 'FAILED'}; {seconds:.0f} s; {checkout} is clean"
+        f"{len(request.patches)} patches applied; hooks {'FAILED' if changed else 'passed'}; "
+        f"tests {'passed' if good else 'FAILED'}; {seconds:.0f} s; {request.checkout} is clean"
     )
-    return good
+    return good and not changed

@@ -6,7 +6,7 @@
 models/MIGRATING_TO_TIERED_CI.md asks for beside jobs: targets, time budget, tier, the choices of the workflows.
 
 Text goes in, text comes out, since those files are full of comments; every edit is checked by reading the YAML again.
-An entry that is there stays as it is.
+An entry that is there stays as it is. Targets, the table's row and the device perf job come with measured figures only.
 """
 
 import re
@@ -14,11 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import yaml
+from series import EARLIER_AND_OURS, OWNER
 
 JOBS = "tests/pipeline_reorg/models_{}_tests.yaml"
 WORKFLOW = ".github/workflows/models-t{}-{}-tests.yaml"
-PIPELINES = ("unit", "e2e", "device_perf")
-TARGETS, OUR_TARGETS = "models/model_targets.yaml", "models/demos/wormhole/bge_large_en/targets.yaml"
+PIPELINES = ("unit", "e2e")
+MEASURED_PIPELINES = (*PIPELINES, "device_perf")
+TARGETS, NAME, SKU = "models/model_targets.yaml", "bge-large-en", "wh_n150"
 BUDGET = ".github/time_budget.yaml"
 TABLE, TABLE_HEADING = "models/README.md", "## NLPs"
 TIERS, TIER_HEADING = "models/model_ci_tiers.md", "## Tier {} Models"
@@ -28,22 +30,27 @@ FOLDER = "scripts/ci"  # the entries themselves
 @dataclass(frozen=True)
 class Edits:
     """files: new text by path, of those that change. absent: paths that the checkout does not have. budgets: a line
-    for each time budget that was raised."""
+    for each time budget that was raised. owner: of the jobs, OWNER where the checkout names none."""
 
     files: dict[str, str]
     absent: list[str]
     budgets: list[str]
+    owner: str = OWNER
 
 
-def edits(ours: Callable[[str], str], checkout: Callable[[str], str | None]) -> Edits:
+def edits(ours: Callable[[str], str], checkout: Callable[[str], str | None], measured: str | None = None) -> Edits:
     """What adds the model to the checkout.
 
     ours: function from a path of this repository to its text. checkout: the same of the checkout, or None for no file.
-    SystemExit when a file is not of the form that it has in tt-metal of May 2026.
+    measured: text of a file of targets, as model_targets.yaml has them, all active; None for no targets, row and job of
+    device perf. SystemExit when a file is not of the form that it has in tt-metal of May 2026.
     """
     files, budgets = _Files(checkout), []
-    for pipeline in PIPELINES:
-        path, added = JOBS.format(pipeline), body(ours(f"{FOLDER}/models_{pipeline}_tests.yaml"))
+    pipelines = MEASURED_PIPELINES if measured else PIPELINES
+    owner = owner_of([text for p in MEASURED_PIPELINES if (text := checkout(JOBS.format(p)))])
+    for pipeline in pipelines:
+        path = JOBS.format(pipeline)
+        added = body(ours(f"{FOLDER}/models_{pipeline}_tests.yaml")).replace(OWNER, owner)
         new = files.edit(path, add_jobs, added, path)
         for job in yaml.safe_load(added):
             for tier in sorted({sku.get("tier", 1) for sku in job["skus"].values()}):  # jobs without are tier 1's
@@ -57,11 +64,44 @@ def edits(ours: Callable[[str], str], checkout: Callable[[str], str | None]) -> 
             if had is not None:
                 budgets.append(f"{team}, {pipeline}, {sku}: {had} to {minutes} minutes")
         files.after[BUDGET] = budget
-    files.edit(TARGETS, add_target, body(ours(OUR_TARGETS)))
-    files.edit(TABLE, add_row, ours(f"{FOLDER}/nlp_table_row.md"), TABLE_HEADING, TABLE)
+    if measured:
+        files.edit(TARGETS, add_target, measured)
+        row = ours(f"{FOLDER}/nlp_table_row.md").replace("SPEED", str(round(measured_speed(measured))))
+        files.edit(TABLE, add_row, row, TABLE_HEADING, TABLE)
     files.edit(TIERS, add_row, ours(f"{FOLDER}/tier_table_row.md"), TIER_HEADING.format(tier_of(ours)), TIERS)
     changed = {path: text for path, text in files.after.items() if text != files.before[path]}
-    return Edits(changed, files.absent, budgets)
+    return Edits(changed, files.absent, budgets, owner)
+
+
+def measured_speed(measured: str) -> float:
+    """Sentences/s of batch 8 at 384 tokens. SystemExit for figures of another form, or that nobody measured."""
+    try:
+        entries = yaml.safe_load(measured)[NAME]["skus"][SKU]["entries"]
+        speeds = {(e["batch_size"], e["seq_len"]): e["perf"]["prefill_t/s"] / e["seq_len"] for e in entries}
+        states = {entry["status"] for entry in entries}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SystemExit(f"the measured figures are not of the form that {TARGETS} has: {error!r}") from None
+    if states != {"active"}:
+        raise SystemExit(
+            f"the measured figures have status {', '.join(sorted(states))}; active is for what was measured"
+        )
+    if (8, 384) not in speeds:
+        raise SystemExit("the measured figures have no batch_size 8, seq_len 384, which the table of models shows")
+    return speeds[8, 384]
+
+
+def owner_of(jobs: list[str]) -> str:
+    """owner_id, with its comment, of a job that tests the model's folder or the earlier one; OWNER where there is none."""
+    for text in jobs:
+        for job in re.split(r"^- ", text, flags=re.MULTILINE):
+            found = re.search(r"owner_id: *(\w[^\n]*)", job)
+            if found and any(f"{folder}/" in job for folder in EARLIER_AND_OURS):
+                return found[1]
+    return OWNER
+
+
+class NoTable(Exception):
+    """A file without the table that a row is for."""
 
 
 class _Files:
@@ -87,7 +127,10 @@ class _Files:
         """after[path] = change(text, *arguments); whether that is another text. Nothing for a file that is absent."""
         text = self.read(path)
         if text is not None:
-            self.after[path] = change(text, *arguments)
+            try:
+                self.after[path] = change(text, *arguments)
+            except NoTable as error:
+                self.absent.append(str(error))
         return text != self.after.get(path)
 
 
@@ -170,7 +213,7 @@ def add_choice(text: str, model: str, path: str) -> str:
 
 
 def add_row(text: str, row: str, heading: str, path: str) -> str:
-    """A Markdown file with one more row at the end of the first table under a heading."""
+    """A Markdown file with one more row at the end of the first table under a heading. NoTable where it has none."""
     if any(line.split("|")[1:2] == row.split("|")[1:2] for line in text.splitlines()):
         return text
     lines = text.splitlines(keepends=True)
@@ -178,7 +221,7 @@ def add_row(text: str, row: str, heading: str, path: str) -> str:
         start = lines.index(f"{heading}\n")
         end = next(i for i in range(start, len(lines)) if lines[i].startswith("|"))
     except (ValueError, StopIteration):
-        raise SystemExit(f"{path} has no table under {heading!r}") from None
+        raise NoTable(f"{path}, for want of a table under {heading!r}") from None
     while end < len(lines) and lines[end].startswith("|"):
         end += 1
     return "".join([*lines[:end], row, *lines[end:]])

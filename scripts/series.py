@@ -2,14 +2,16 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""The commits of the patch series for tt-metal: what each holds and says. Data for export_patches.py."""
+"""The patch series for tt-metal: what each commit holds and says. Data for export_patches.py."""
 
 from dataclasses import dataclass
 
-MODEL = "models/demos/wormhole/bge_large_en"
+MODEL = "models/demos/wormhole/bge_large_en"  # here
+TARGET = MODEL  # in tt-metal; with another folder every path and import of the series follows
 # Files of this repository that tt-metal has no use for.
 STANDALONE = ("scripts/*", "tests/*", ".ci/*", ".gitignore", "README.md", "conftest.py", "pyproject.toml", "setup.py")
-COVER = "BGE-large and other BERT embedding models on Wormhole, with a vLLM side"
+EARLIER_AND_OURS = ("models/demos/bge_large_en", MODEL, TARGET)  # where tt-metal of May 2026 has its own, and ours goes
+OWNER = "OWNER-OF-BGE-LARGE-EN"  # in jobs, where tt-metal names nobody; the cover letter lists it
 
 
 @dataclass(frozen=True)
@@ -22,167 +24,269 @@ class Commit:
     patterns: tuple[str, ...] = ()
 
 
-COMMITS = (
-    Commit(
-        "Add an emulated Wormhole for tests without a card",
-        """\
-The real ttnn library runs on a mock device: arguments, program configs,
-L1 and DRAM allocation and sharding are checked as on a card, and beside
-each op its golden function computes values that are rounded to the op's
-output dtype. Kernels, traces and time are not modelled. A card or a
-simulator is used where there is one. Nothing loads it unasked: give
-pytest `-p models.emulated_wormhole.pytest_plugin`, or start a script
-with `python -m models.emulated_wormhole`.
+@dataclass(frozen=True)
+class Series:
+    """cover: subject of the cover letter. about: its prose. commits: in order. ci: whether the last is made of entries
+    in files of the checkout (ci_entries.py). after: the series that has to be applied before."""
+
+    cover: str
+    about: str
+    commits: tuple[Commit, ...]
+    ci: bool = False
+    after: str | None = None
+
+
+def model(*paths: str) -> tuple[str, ...]:
+    return tuple(f"{MODEL}/{path}" for path in paths)
+
+
+CORE = Series(
+    "BGE-large and other BERT embedding models on Wormhole",
+    """\
+A BERT encoder that plans its program configs from the model's dims, a
+runner that packs texts, replays traces on two command queues and drives
+a mesh, the class that vLLM's TT backends call, demos and perf tests.
+Nothing else of this tree is needed to run or test it. No card was at
+hand: the encoder was compared with fp32 on a mock device with golden
+numerics and on Tenstorrent's simulator; speeds are for the first card
+to measure, so no target and no figure is written anywhere.
 """,
-        ("models/emulated_wormhole/*",),
-    ),
-    Commit(
-        "Add a BERT encoder for BGE-large and its reference",
-        """\
-tt/ plans every program config and memory layout from BERT dims, batch,
-sequence length and core grid, for two profiles of precision, and
-refuses what does not fit into L1. reference/ is the Hugging Face model
-in fp32. It stands beside models/demos/bge_large_en, whose modules stay
-as they are. The tests set it beside fp32 on padded texts, in both
-profiles.
+    (
+        Commit(
+            "Plan the shapes of a BERT encoder on Wormhole",
+            """\
+Program configs and memory layouts are pure functions of BERT dims,
+batch, sequence length, precision and core grid; a shape that does not
+fit into L1 is refused before anything is loaded.
 """,
-        (f"{MODEL}/tt/*", f"{MODEL}/reference/*", f"{MODEL}/tests/tt/*", f"{MODEL}/tests/metrics.py"),
-    ),
-    Commit(
-        "Run the BGE-large encoder in steps of packed texts",
-        """\
-The runner plans steps of fixed shapes over texts of any length, packs
-short ones into shared rows, captures a trace for each shape and replays
-it on two command queues, on one chip or on a mesh by data parallelism.
-The tests compare the encoder with fp32 on padded and mixed-length
-input, and show that a text has the same bits alone and in any batch.
+            model(
+                *(f"tt/{name}.py" for name in "__init__ dims precision profiles blocking shape_plan plan".split()),
+                "tests/model_dims.py",
+                "tests/conftest.py",
+            ),
+        ),
+        Commit(
+            "Add a BERT encoder for BGE-large and its reference",
+            """\
+The class tree mirrors the checkpoint's names; the loader checks every
+shape. reference/ is the Hugging Face model in fp32. It stands beside
+models/demos/bge_large_en, whose modules stay as they are.
 """,
-        (f"{MODEL}/runner/*", f"{MODEL}/tests/runner/*", f"{MODEL}/tests/pcc/*", f"{MODEL}/tests/*.py"),
-    ),
-    Commit(
-        "Serve BGE-large with vLLM",
-        """\
-generator_vllm.py keeps the name and the interface of BGEForEmbedding
-and stands on the new encoder. vllm_plugin/ gives vLLM a platform and a
-pooling worker of its own, or joins Tenstorrent's vLLM backends, and
-guards the routes: limits, admission, errors in OpenAI's shape, a watch
-on the engine and the device.
+            model("tt/*", "reference/*", "tests/tt/*", "tests/metrics.py"),
+        ),
+        Commit(
+            "Plan batches of texts into device steps",
+            """\
+Texts of any number and length become steps of a few fixed shapes; short
+ones share rows, each from a tile boundary on. Where there is no card
+for them, that is said in one line.
 """,
-        (
-            f"{MODEL}/vllm_plugin/*",
-            f"{MODEL}/demo/checkpoints.py",
-            f"{MODEL}/demo/generator_vllm.py",
-            f"{MODEL}/reference/seeded_checkpoint.py",
-            f"{MODEL}/tests/demo/test_checkpoints.py",
-            f"{MODEL}/tests/test_family.py",
-            f"{MODEL}/tests/demo/test_generator.py",
-            f"{MODEL}/tests/seeded_folder.py",
-            f"{MODEL}/tests/demo/tiny_hub.py",
-            # Of the runner as BGEForEmbedding drives it:
-            f"{MODEL}/tests/runner/test_forward_properties.py",
-            f"{MODEL}/tests/runner/test_mesh.py",
+            model(
+                *(f"runner/{n}.py" for n in "__init__ target mesh batch_plan step_cost inputs host_tensor".split()),
+                *(
+                    f"tests/runner/{n}.py"
+                    for n in "examples test_target test_mesh_choice test_batch_plan test_plan_properties test_inputs".split()
+                ),
+            ),
+        ),
+        Commit(
+            "Run the steps traced on two command queues",
+            """\
+A trace for each shape, replayed while the other queue writes the next
+inputs; on one chip or on a mesh by data parallelism. What is left
+behind by an error in any place is freed, and the next step runs.
+""",
+            model("runner/*", "tests/runner/small_model.py", "tests/runner/test_lifecycle.py", "tests/emulation.py")
+            + model("tests/runner/test_queues.py"),
+        ),
+        Commit(
+            "Test the encoder against fp32 and the order of its commands",
+            """\
+Both profiles on padded and mixed-length input; the same text has the
+same bits alone, packed and in any batch (on the emulated device); every
+command that orders the two queues is needed, and none is missing.
+""",
+            model("tests/runner/*", "tests/pcc/*", "tests/seeded_batch.py"),
+        ),
+        Commit(
+            "Put BGEForEmbedding and demo.py on the new encoder",
+            """\
+generator_vllm.py keeps its name, its interface and its two registered
+names; CLS pooling and L2 norm, or what the checkpoint says, in place of
+the mean.
+""",
+            model("demo/*.py", "demo/search/__init__.py", "demo/search/similarity_plot.py", "tests/demo/*")
+            + model(*(f"tests/{name}.py" for name in "seeded_folder sentences test_family".split()))
+            + model("tests/runner/test_forward_properties.py"),
+        ),
+        Commit(
+            "Search texts with BGE-large",
+            """\
+interactive_demo.py keeps its place and the names of its tests; it takes
+a folder of texts and keeps its index.
+""",
+            model("demo/interactive_demo.py", "demo/text_encoder.py", "demo/search/*", "demo/knowledge_base.txt")
+            + model("tests/demo/test_interactive_demo.py", "tests/demo/test_no_card.py"),
+        ),
+        Commit(
+            "Evaluate BGE-large by mteb",
+            """\
+dataset_evaluation.py runs mteb's tasks on the device and in fp32 side
+by side, and what was recorded of BGE is compared on real weights.
+""",
+            model("demo/dataset_evaluation.py", "demo/evaluation/*", "tests/demo/test_dataset_evaluation.py")
+            + model("tests/quality/test_recorded_values.py"),
+        ),
+        Commit(
+            "Measure the speed of BGE-large",
+            """\
+Device kernel time and end-to-end speed with new texts at each
+iteration, compared with models/model_targets.yaml where that has a
+target; and what a device asks of plans that a mock does not check.
+""",
+            model(
+                *(
+                    f"tests/perf/{n}.py"
+                    for n in "zero_runner targets test_device_perf test_e2e_perf test_targets".split()
+                )
+            )
+            + model("tests/test_plan.py"),
+        ),
+        Commit(
+            "Describe BGE-large and run it in CI",
+            """\
+The model's README, unit and end-to-end accuracy jobs on N150 in tier 3,
+and the choices of their workflows.
+""",
+            model("README.md"),
         ),
     ),
-    Commit(
-        "Test BGE-large in vLLM",
-        """\
-Against platform and worker in one process, against look-alikes of
-Tenstorrent's backends, and (marker server, minutes) against a real
-OpenAI server. Tests that need vllm are skipped without it.
+    ci=True,
+)
+
+SERVING = Series(
+    "Serve BERT encoders on Wormhole with vLLM",
+    """\
+A vLLM platform and pooling worker, or the same lent to an unmodified
+vllm-tt-plugin, for the encoder of the core series, which has to be
+applied before. It belongs beside vllm-tt-plugin as well as here: take
+it where you want to keep it. In a tt-metal environment its entry points
+are installed by `pip install --no-deps
+models/demos/wormhole/bge_large_en/vllm_plugin`.
 """,
-        (f"{MODEL}/tests/vllm/*",),
-    ),
-    Commit(
-        "Test the BGE-large server under faults and load",
-        """\
+    (
+        Commit(
+            "Serve BERT encoders with vLLM",
+            """\
+The platform completes vLLM's configuration, the worker opens the mesh
+and runs whole requests, the companion lends both to Tenstorrent's own
+platforms. Before vLLM's routes stand limits, admission, keys and errors
+in OpenAI's shape. A step that fails is tried again text by text; a
+device that does not answer ends the engine.
+""",
+            model("vllm_plugin/*"),
+        ),
+        Commit(
+            "Test what guards the routes of the BERT server",
+            """\
+Limits, keys and errors in OpenAI's shape, before vLLM reads a request,
+on a small application in the test's process.
+""",
+            model("tests/vllm/front_end/*"),
+        ),
+        Commit(
+            "Test BERT encoders in vLLM",
+            """\
+Platform and worker in one process, look-alikes of Tenstorrent's
+backends, and (marker server, minutes) a real OpenAI server. Tests that
+need vllm are skipped without it.
+""",
+            model("tests/vllm/*"),
+        ),
+        Commit(
+            "Test the BERT server under faults and load",
+            """\
 Devices that fail or hang, bad and odd input, stalled clients, a killed
 parent, overload and (marker slow) minutes of mixed load and of requests
 made from the OpenAPI schema.
 """,
-        (f"{MODEL}/tests/vllm/hardening/*",),
-    ),
-    Commit(
-        "Put the demos of BGE-large on the new encoder",
-        """\
-demo.py, interactive_demo.py and dataset_evaluation.py keep their place
-and the names of their inference tests. The search takes a folder of
-texts and keeps its index; the evaluation runs mteb's tasks on the
-device and in fp32 side by side.
+            model("tests/vllm/hardening/*"),
+        ),
+        Commit(
+            "Compare the BERT server with a bare vLLM worker",
+            """\
+Requests/s with a device that does nothing, as a share of what a worker
+that returns constants serves.
 """,
-        (f"{MODEL}/demo/*", f"{MODEL}/tests/test_*.py", f"{MODEL}/tests/quality/*"),
-    ),
-    Commit(
-        "Estimate and measure the speed of BGE-large",
-        """\
-On a card the tests measure device kernel time and end-to-end speed,
-with new texts at each iteration, against models/model_targets.yaml. The
-targets there are the low end of a static estimate, status TODO: nobody
-has measured them yet. Without a card the tests count device programs,
-L1 and traffic, and check the estimate against published figures.
-""",
-        # test_plan.py has its runner from tests/perf.
-        (f"{MODEL}/tests/perf/*", f"{MODEL}/tests/test_plan.py", f"{MODEL}/targets.yaml"),
-    ),
-    Commit(
-        "Document BGE-large",
-        """\
-The model's README, in the form of its neighbours; VLLM_INTEGRATION.md,
-the guide to serving it, whose commands are run and whose tables and
-messages are compared with the code by a test; and how pooling models
+            model(*(f"tests/perf/{n}.py" for n in "serving serving_workers bare_platform test_serving".split())),
+        ),
+        Commit(
+            "Document serving BERT encoders with vLLM",
+            """\
+VLLM_INTEGRATION.md, whose commands are run and whose tables and
+messages are compared with the code by a test, and how pooling models
 are served in vLLM.
 """,
-        (
-            f"{MODEL}/*.md",
-            f"{MODEL}/demo/VLLM_INTEGRATION.md",
-            f"{MODEL}/tests/vllm/test_clients.py",
-            f"{MODEL}/tests/vllm/test_integration_guide.py",
-            "tech_reports/LLMs/*",
+            (
+                *model(
+                    "demo/VLLM_INTEGRATION.md", "tests/vllm/test_clients.py", "tests/vllm/test_integration_guide.py"
+                ),
+                "tech_reports/LLMs/*",
+            ),
         ),
     ),
-    Commit(
-        "Report on the design of BGE-large",
-        """\
+    after="core",
+)
+
+EMULATION = Series(
+    "An emulated Wormhole, and estimates made with it",
+    """\
+A proposal: the real ttnn library on a mock device, with values from the
+ops' golden functions, so that a model can be tried and tested without a
+card; and what was estimated of the encoder's speed with it. Nothing in
+the other series needs it, and nothing loads it unasked: give pytest
+`-p models.emulated_wormhole.pytest_plugin`, or start a script with
+`python -m models.emulated_wormhole`.
+""",
+    (
+        Commit(
+            "Add an emulated Wormhole for tests without a card",
+            """\
+Arguments, program configs, L1 and DRAM allocation and sharding are
+checked as on a card, and beside each op its golden function computes
+values that are rounded to the op's output dtype. Kernels, traces and
+time are not modelled. It acts only where EMULATED_WORMHOLE=1 asks.
+""",
+            ("models/emulated_wormhole/*",),
+        ),
+        Commit(
+            "Test BERT encoders on emulated boards",
+            """\
+One model over many chips, the demos on a mesh, accuracy of real weights
+with modelled math fidelity, and the frontier of precisions.
+""",
+            model("tests/runner/test_mesh.py", "tests/demo/test_demos_on_a_mesh.py", "tests/demo/tiny_hub.py")
+            + model("tests/quality/*", "tests/pcc/frontier.py"),
+        ),
+        Commit(
+            "Estimate the speed of BERT encoders",
+            """\
+A static estimate fitted to published figures of other encoders, which
+nobody has measured; sweeps of shapes, padding and host dispatch.
+""",
+            model("tests/perf/*", "targets.yaml"),
+        ),
+        Commit(
+            "Report on the design of BGE-large",
+            """\
 Plan, estimates and accuracy of both profiles. The SVG files and the
 tables are written by plots.py and tables.py from the code in the tree;
 nothing in them was measured on silicon.
 """,
-        ("tech_reports/BGE/*",),
+            ("tech_reports/BGE/*",),
+        ),
     ),
-    Commit(
-        "Run BGE-large in CI",
-        """\
-Unit, end-to-end and device perf jobs on N150, as the guide of the
-tiered CI asks for them, and a row in the table of models.
-""",
-    ),
+    after="core",
 )
-PERF = next(index for index, commit in enumerate(COMMITS) if f"{MODEL}/targets.yaml" in commit.patterns)
-CI = len(COMMITS) - 1
 
-
-def message(kept: bool, jobs: bool) -> str:
-    """The prose of the cover letter. kept: some of the checkout's BGE-large stays. jobs: some were added to its CI."""
-    text = """\
-A BERT encoder that plans its program configs from the model's dims, a
-runner that packs texts, replays traces on two command queues and drives
-a mesh, a vLLM side, demos and an evaluation. Without a card the tests
-run on a mock device with golden numerics, which the first commit adds.
-No card was at hand: accuracy was measured emulated, every speed is an
-estimate, and trace replay was run against doubles of the device only.
-"""
-    if kept:
-        text += """
-The earlier implementation stays: its modules, its tests and its perf
-test import nothing that is replaced, and it is the one whose speed was
-measured (its README named 230 sentences/s at 384 tokens, 146 at 512).
-Nothing here removes it; once the new one is measured on a card, a
-commit can. demo/setup_vllm.sh still registers the right class, but a
-fork changed by it lacks the pooling worker: see VLLM_INTEGRATION.md.
-"""
-    if jobs:
-        text += """
-To decide before merging: the tier (3 is proposed; the device perf job
-is for tier 1, so drop it if the model stays in 3), owner_id of the
-jobs, which is empty, and the time-outs, which no card has confirmed.
-"""
-    return text
+SERIES = {"core": CORE, "serving": SERVING, "emulation": EMULATION}

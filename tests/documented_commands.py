@@ -92,8 +92,8 @@ RUNS = {
         r"STSBenchmark, SciFact replaced by .*82\.05\d +82\.03\d", minutes=30, launched=True
     ),
     # The patch series and the change of another platform.
-    EXPORT: Run(r"11 patches and 0000-cover-letter.txt", quick=True),
-    "cd PATH && git am DIR/*.patch": Run(r"Applying: Run BGE-large in CI", quick=True, after=(EXPORT,)),
+    EXPORT: Run(r"10 patches and 0000-cover-letter.txt", quick=True),
+    "cd PATH && git am DIR/*.patch": Run(r"Applying: Describe BGE-large and run it in CI", quick=True, after=(EXPORT,)),
     "python scripts/export_patches.py --tt-metal PATH --out DIR --check --python PYTHON": Run(
         r"tests passed, 0 failed", needs={"PATH": "TT_METAL_CHECKOUT", "PYTHON": "CHECK_PYTHON"}, minutes=30
     ),
@@ -126,13 +126,12 @@ NOT_RUN = {
     "./scripts/test.sh -m quality -s": SUITE,
     "./scripts/test.sh -m slow -s": SUITE,
     "./scripts/test.sh -m slow -k hardening": SUITE,
-    './scripts/test.sh -m slow -s -k "bge_large and full_batch"': SUITE,
-    "./scripts/test.sh -m quality -s -k modelled > FILE": SUITE,
+    'pytest -m slow -s -k "bge_large and full_batch"': SUITE,
+    "pytest -m quality -s -k modelled > FILE": SUITE,
     "pytest -m slow -k hardening": SUITE,
+    "scripts/check_env.sh DIR": INSTALLS,
     "pip install mteb": INSTALLS,
     "pip install matplotlib": INSTALLS,
-    "pip install -e .": INSTALLS,
-    "pip install --require-hashes": INSTALLS,
     "docker run --restart=on-failure --stop-timeout 60 …": "it needs docker and an image",
     "python -m tests.pcc.frontier > FILE": "it takes hours; with --only it is run",
 }

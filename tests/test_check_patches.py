@@ -21,10 +21,10 @@ CHECK = """\
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from check_patches import check
+from check_patches import Request, check
 tree, folder, python, each = sys.argv[2:6]
 patches = sorted(Path(folder).glob("*.patch"))
-sys.exit(not check(Path(tree), patches, python, ["sample"], "B", "b@example.com", each == "each"))
+sys.exit(not check(Request(Path(tree), patches, python, "B", "b@example.com"), ["sample"], each == "each"))
 """
 
 

@@ -46,7 +46,7 @@ JOB = """\
 # - name: BGE-large-en unit tests
 """
 TREE = {
-    **{ci_entries.JOBS.format(pipeline): JOB for pipeline in ci_entries.PIPELINES},
+    **{ci_entries.JOBS.format(pipeline): JOB for pipeline in ci_entries.MEASURED_PIPELINES},
     ci_entries.TARGETS: "version: 1\ntargets:\n  other:\n    skus: {}\n",
     ci_entries.BUDGET: (
         "other:\n  device_perf:\n    wh_n150: 10\nmodels:\n  e2e:\n    wh_n150: 100 # kept\n\n  unit:\n    wh_n150: 20\n"
@@ -57,21 +57,30 @@ TREE = {
     ci_entries.TABLE: "## NLPs\n\n| Model | Batch |\n|---|---|\n| [Other](x) | 8 |\n\n## CNNs\n\n| Model |\n|---|\n",
 }
 
+MEASURED = """\
+bge-large-en:
+  aliases: ["BGE-large-en-v1.5"]
+  skus:
+    wh_n150:
+      entries:
+        - {batch_size: 8, seq_len: 384, status: active, perf: {prefill_t/s: 100608, tolerance: 1.1}, accuracy: {}}
+"""
+
 
 def ours(path: str) -> str:
     return (ROOT / path).read_text(encoding="utf-8")
 
 
 def test_every_file_gets_its_entry_and_keeps_the_rest():
-    found = ci_entries.edits(ours, TREE.get)
+    found = ci_entries.edits(ours, TREE.get, MEASURED)
     assert found.absent == [] and set(found.files) == set(TREE)
-    for pipeline in ci_entries.PIPELINES:
+    for pipeline in ci_entries.MEASURED_PIPELINES:
         text = found.files[ci_entries.JOBS.format(pipeline)]
         assert text.startswith(JOB)
         other, added = yaml.safe_load(text)
         assert other["name"] == "Other tests" and added["name"] == f"BGE-large-en {pipeline.replace('_', ' ')} tests"
     targets = yaml.safe_load(found.files[ci_entries.TARGETS])["targets"]
-    assert targets == {"other": {"skus": {}}, **yaml.safe_load(ours(ci_entries.OUR_TARGETS))}
+    assert targets == {"other": {"skus": {}}, **yaml.safe_load(MEASURED)}
     table = found.files[ci_entries.TABLE].splitlines()
     assert table[4] == "| [Other](x) | 8 |" and table[5].startswith("| [BGE-large-en-v1.5](") and table[6] == ""
     assert table[7:] == TREE[ci_entries.TABLE].splitlines()[6:]
@@ -84,7 +93,7 @@ def test_every_file_gets_its_entry_and_keeps_the_rest():
 
 
 def test_budget_is_raised_only_where_the_jobs_pass_it():
-    found = ci_entries.edits(ours, TREE.get)
+    found = ci_entries.edits(ours, TREE.get, MEASURED)
     assert found.budgets == ["models, device_perf, wh_n150: 10 to 20 minutes"]
     before = TREE[ci_entries.BUDGET]
     raised = before.replace("    bh_p150: 10\n    wh_n150: 10\n", "    bh_p150: 10\n    wh_n150: 20\n")
@@ -92,14 +101,30 @@ def test_budget_is_raised_only_where_the_jobs_pass_it():
 
 
 def test_a_second_time_changes_nothing():
-    once = ci_entries.edits(ours, TREE.get).files
-    assert ci_entries.edits(ours, once.get) == ci_entries.Edits({}, [], [])
+    once = ci_entries.edits(ours, TREE.get, MEASURED).files
+    assert ci_entries.edits(ours, once.get, MEASURED) == ci_entries.Edits({}, [], [])
 
 
 def test_files_that_are_not_there_are_named():
-    found = ci_entries.edits(ours, {ci_entries.TABLE: TREE[ci_entries.TABLE]}.get)
+    found = ci_entries.edits(ours, {ci_entries.TABLE: TREE[ci_entries.TABLE]}.get, MEASURED)
     assert list(found.files) == [ci_entries.TABLE]
     assert sorted(found.absent) == sorted(set(TREE) - {ci_entries.TABLE}) and found.budgets == []
+
+
+@pytest.mark.parametrize(
+    "path, text, heading",
+    [(ci_entries.TABLE, "## CNNs\n", "## NLPs"), (ci_entries.TIERS, "## Tier 1 Models\n", "## Tier 3 Models")],
+)
+def test_a_file_without_the_table_is_named(path, text, heading):
+    found = ci_entries.edits(ours, {**TREE, path: text}.get, MEASURED)
+    assert found.absent == [f"{path}, for want of a table under {heading!r}"] and path not in found.files
+
+
+def test_without_measured_figures_there_are_jobs_and_tier_alone():
+    found = ci_entries.edits(ours, TREE.get)
+    jobs = {ci_entries.JOBS.format(pipeline) for pipeline in ci_entries.PIPELINES}
+    assert set(found.files) == {*jobs, *WORKFLOWS[:2], ci_entries.TIERS}
+    assert not any("estimate" in text or "262" in text for text in found.files.values())
 
 
 @pytest.mark.parametrize(
@@ -108,20 +133,18 @@ def test_files_that_are_not_there_are_named():
         (ci_entries.TARGETS, f"{TREE[ci_entries.TARGETS]}version: 2\nowners: []\n", "is not of the form"),
         (ci_entries.BUDGET, "models:\n  e2e: {wh_n150: 100}\n", "no budget for models, unit, wh_n150"),
         (ci_entries.BUDGET, TREE[ci_entries.BUDGET].replace("wh_n150: 20", "wh_n150: 1_9"), "is not of the form"),
-        (ci_entries.TABLE, "## CNNs\n", "no table under '## NLPs'"),
-        (ci_entries.TIERS, "## Tier 1 Models\n", "no table under '## Tier 3 Models'"),
         (WORKFLOWS[0], "on:\n  workflow_dispatch:\n", "unit-tests.yaml has no choice of models"),
         (WORKFLOWS[1], WORKFLOW.replace("        options", "        options : # of", 1), "is not of the form"),
     ],
 )
 def test_another_form_is_refused(path, text, message):
     with pytest.raises(SystemExit, match=message):
-        ci_entries.edits(ours, {**TREE, path: text}.get)
+        ci_entries.edits(ours, {**TREE, path: text}.get, MEASURED)
 
 
 def test_commands_name_files_of_the_series():
-    for pipeline in ci_entries.PIPELINES:
+    for pipeline in ci_entries.MEASURED_PIPELINES:
         (job,) = yaml.safe_load(ours(f"{ci_entries.FOLDER}/models_{pipeline}_tests.yaml"))
         named = [word for word in job["cmd"].split() if word.endswith(".py")]
         assert named and all((ROOT / path).is_file() for path in named), named
-        assert job["model"] in yaml.safe_load(ours(ci_entries.OUR_TARGETS))
+        assert job["model"] == ci_entries.NAME

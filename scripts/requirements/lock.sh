@@ -3,7 +3,7 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 #
-# Pins environment.in afresh: writes environment.txt and torch.txt (CPython 3.10 and 3.12, x86-64 Linux), and brings the
+# Pins environment.in afresh: writes environment.txt and torch.txt (CPython 3.10 and 3.12, x86-64 Linux) and check.txt, and brings the
 # hashes of the other .txt files up to date. setup_env.sh installs nothing whose hash is not in one of them.
 # Needs an environment made by scripts/setup_env.sh, whose uv and whose vLLM wheel it reads.
 # Pins that still satisfy everything are kept; delete a line of the .txt files to have it resolved anew.
@@ -46,10 +46,15 @@ echo "# Written by lock.sh: torch and the CUDA libraries it is linked with (left
 echo "# Written by lock.sh from environment.in: everything but torch and vLLM." >environment.txt
 awk '/^[a-z]/ { cuda = /^(torch==|triton==|cuda-|nvidia-)/ } { print >> (cuda ? "torch.txt" : "environment.txt") }' pins.txt
 
+# Of the same versions, for CPython 3.12 alone.
+echo "# Written by lock.sh from check.in." >check.txt
+"$venv/bin/python" -m uv pip compile -q --generate-hashes --python-version 3.12 --python-platform \
+    x86_64-manylinux_2_34 --no-annotate --no-header -c environment.txt -c torch.txt "$here/check.in" >>check.txt
+
 # These name what they want themselves.
 for name in uv vllm data data-fallback; do
     grep '^#' "$here/$name.txt" >"$name.txt"
     "$venv/bin/python" -m uv pip compile -q --no-deps --generate-hashes --python-version 3.12 --no-annotate --no-header \
         "$here/$name.txt" >>"$name.txt"
 done
-mv uv.txt vllm.txt data.txt data-fallback.txt torch.txt environment.txt "$here/"
+mv uv.txt vllm.txt data.txt data-fallback.txt torch.txt environment.txt check.txt "$here/"

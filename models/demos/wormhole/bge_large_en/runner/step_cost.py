@@ -5,8 +5,7 @@
 """An estimate of a step's device time, for choosing between plans. No measurement, and nothing but ratios is used.
 
 Every row of cores works at its own sentences at once, so the time depends on the row's length and not on how many rows
-there are. Prices are those that tests/perf/calibration.py fits to published Wormhole figures (its sources are in
-tests/perf/silicon_figures.py); tests/perf/test_batching.py holds this sum against the op-by-op estimate.
+there are. Prices were fitted to published Wormhole times of other encoders.
 """
 
 from models.demos.wormhole.bge_large_en.tt.blocking import grid_columns

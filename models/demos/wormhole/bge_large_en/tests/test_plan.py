@@ -12,7 +12,7 @@ import ttnn
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, default_buckets
 from models.demos.wormhole.bge_large_en.runner.runner import plan_buckets
 from models.demos.wormhole.bge_large_en.tests.model_dims import MODELS, model_dims
-from models.demos.wormhole.bge_large_en.tests.perf.forward import full_rows, zero_runner
+from models.demos.wormhole.bge_large_en.tests.perf.zero_runner import full_rows, zero_runner
 from models.demos.wormhole.bge_large_en.tt.plan import CHAIN, ShapePlan, plan_shape
 from models.demos.wormhole.bge_large_en.tt.precision import PROFILES, Precision, profile_precision
 

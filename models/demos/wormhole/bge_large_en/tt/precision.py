@@ -4,8 +4,7 @@
 
 """In what format every tensor of the encoder is kept and with what arithmetic every matmul computes.
 
-Two profiles, PROFILES; tests/perf/estimate.py gives what each costs, tests/pcc/frontier.py what each choice does to
-accuracy, and tech_reports/BGE the reasons.
+Two profiles, PROFILES; tests/pcc/test_encoder.py holds both to their accuracy.
 """
 
 from dataclasses import dataclass, replace

@@ -7,6 +7,9 @@
 import json
 
 import pytest
+
+pytest.importorskip("datasets")
+
 import torch
 from datasets import Dataset
 

@@ -13,12 +13,12 @@ from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
 from models.demos.wormhole.bge_large_en.reference.seeded import BGE_LARGE_CONFIG, seeded_bert
 from models.demos.wormhole.bge_large_en.runner.inputs import rows_from_padded
 from models.demos.wormhole.bge_large_en.runner.runner import EncoderRunner
+from models.demos.wormhole.bge_large_en.tests.emulation import modelled_fidelity
 from models.demos.wormhole.bge_large_en.tests.metrics import centred_cosines, cosines, pcc
 from models.demos.wormhole.bge_large_en.tests.seeded_batch import mixed_batch, seeded_pair
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 from models.demos.wormhole.bge_large_en.tt.precision import PROFILES, Precision, profile_precision
 from models.demos.wormhole.bge_large_en.tt.weights import Weights
-from models.emulated_wormhole import modelled_fidelity
 
 BF16 = Precision.of_dtypes(ttnn.bfloat16, ttnn.bfloat16)
 BF8 = Precision.of_dtypes(ttnn.bfloat16, ttnn.bfloat8_b)

@@ -187,10 +187,10 @@ def main(arguments: list[str] | None = None) -> None:
         runner = forward.zero_runner(device, dims, options.batch, options.seq, precision, options.pooling)
         with runner as encoder:
             found = forward.measure(encoder, options.batch, options.seq)
-            reason = profiler.why_not(target)
+            reason = profiler.why_not(target.kind)
             if reason is None:
                 rows = forward.full_rows(options.batch, options.seq)
-                measured = profiler.measured_ns(target, device, lambda: encoder.run(rows), found.ops)
+                measured = profiler.measured_ns(target.kind, device, lambda: encoder.run(rows), found.ops)
     finally:
         ttnn.close_device(device)
     fitted = calibration.calibrate()

@@ -8,22 +8,22 @@ import os
 from collections.abc import Callable, Sequence
 
 import ttnn
+from models.demos.wormhole.bge_large_en.runner.target import DESCRIPTIONS, SILICON
 from models.demos.wormhole.bge_large_en.tests.perf.op_records import OpRecord
-from models.emulated_wormhole.target import SILICON, Target
 
 DURATION = "DEVICE KERNEL DURATION [ns]"
 VARIABLES = ("TT_METAL_DEVICE_PROFILER", "TT_METAL_PROFILER_MID_RUN_DUMP", "TT_METAL_PROFILER_CPP_POST_PROCESS")
 
 
-def why_not(target: Target) -> str | None:
+def why_not(target: str) -> str | None:
     """Why kernel times can't be read in this process, or None if they can. The variables must be set from its start."""
-    if target.kind != SILICON:
-        return f"kernel times are measured on Wormhole silicon only; this is the {target.describe()}"
+    if target != SILICON:
+        return f"kernel times are measured on Wormhole silicon only; this is the {DESCRIPTIONS[target]}"
     missing = [name for name in VARIABLES if os.environ.get(name) != "1"]
     return f"set {'=1 '.join(missing)}=1 to measure kernel times" if missing else None
 
 
-def measured_ns(target: Target, device, step: Callable[[], object], ops: Sequence[OpRecord]) -> list[float]:
+def measured_ns(target: str, device, step: Callable[[], object], ops: Sequence[OpRecord]) -> list[float]:
     """Kernel nanoseconds of each of `ops`, all its programs together, in one more run of `step`, which makes them.
 
     RuntimeError anywhere but on silicon with the profiler on, and when it saw other programs than `ops` has.

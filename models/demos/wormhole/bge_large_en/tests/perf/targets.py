@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""Speed and program counts that the perf tests ask for: in tt-metal from models/model_targets.yaml, else targets.yaml.
+"""Speed that the perf tests ask for: in tt-metal from models/model_targets.yaml, else targets.yaml.
 
 The rule is that of tt-metal's validate_perf_targets.py: what is measured is at least the target and at most the target
 times its tolerance, past which the target is out of date.
@@ -19,19 +19,19 @@ FILE = next((file for file in FILES if file.exists()), FILES[0])
 MODEL, SKU = "bge-large-en", "wh_n150"
 
 
+class NoEntries(ValueError):
+    """A file without a target of the model."""
+
+
 @dataclass(frozen=True)
 class Target:
-    """batch: sentences of a step. sequence: tokens of each. measured: on silicon, else estimated. tolerance: over 1.
-
-    programs: of one forward on one chip.
-    """
+    """batch: sentences of a step. sequence: tokens of each. measured: on silicon, else estimated. tolerance: over 1."""
 
     batch: int
     sequence: int
     measured: bool
     sentences_per_second: float
     tolerance: float
-    programs: int
 
     def check(self, sentences_per_second: float) -> None:
         """AssertionError, with both bounds, when a speed measured on silicon is not within them."""
@@ -42,13 +42,15 @@ class Target:
         )
 
 
-def load(path: Path = FILE) -> dict[tuple[int, int], Target]:
-    """The targets of one chip, by batch and sequence length. ValueError, with file and shape, for what is no target."""
+def load(path: Path | None = None) -> dict[tuple[int, int], Target]:
+    """The targets of one chip, by batch and sequence length. ValueError, with file and shape, for what is no
+    target; NoEntries where there is none."""
+    path = path or FILE
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     try:
         entries = document.get("targets", document)[MODEL]["skus"][SKU]["entries"]
     except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} has no entries of {MODEL} on {SKU}") from error
+        raise NoEntries(f"{path} has no entries of {MODEL} on {SKU}") from error
     targets: dict[tuple[int, int], Target] = {}
     for entry in entries:
         shape = (entry.get("batch_size"), entry.get("seq_len"))
@@ -62,9 +64,17 @@ def load(path: Path = FILE) -> dict[tuple[int, int], Target]:
     return targets
 
 
+def find(batch: int, sequence: int) -> Target | None:
+    """The target of a shape; None where FILE has none, as a tree in which nobody has measured yet."""
+    try:
+        return load().get((batch, sequence))
+    except NoEntries:
+        return None
+
+
 def _target(entry: dict) -> Target:
     perf = entry.get("perf") or {}
-    batch, sequence, programs = (_positive(entry, key, int) for key in ("batch_size", "seq_len", "programs"))
+    batch, sequence = (_positive(entry, key, int) for key in ("batch_size", "seq_len"))
     tokens, tolerance = (_positive(perf, key, (int, float)) for key in ("prefill_t/s", "tolerance"))
     unknown = set(perf) - {"prefill_t/s", "tolerance"}
     if unknown:
@@ -74,7 +84,7 @@ def _target(entry: dict) -> Target:
     status = entry.get("status")
     if status not in ("active", "TODO"):
         raise ValueError(f"status is {status!r}; active and TODO are known")
-    return Target(batch, sequence, status == "active", tokens / sequence, float(tolerance), programs)
+    return Target(batch, sequence, status == "active", tokens / sequence, float(tolerance))
 
 
 def _positive(block: dict, key: str, kind):

@@ -9,6 +9,9 @@ import subprocess
 import sys
 
 import pytest
+
+pytest.importorskip("scipy")
+
 import torch
 
 import ttnn

@@ -2,39 +2,24 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
+import copy
 from pathlib import Path
 
 import pytest
 import yaml
 
-from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
-from models.demos.wormhole.bge_large_en.tests.perf import calibration, estimate, forward
-from models.demos.wormhole.bge_large_en.tests.perf.targets import FILE, MODEL, SKU, load
-from models.demos.wormhole.bge_large_en.tt.precision import profile_precision
+from models.demos.wormhole.bge_large_en.tests.perf import targets
+from models.demos.wormhole.bge_large_en.tests.perf.targets import MODEL, SKU, Target, load
 
-SHAPES = [(8, 384), (8, 512)]
-
-
-def test_shapes():
-    assert list(load()) == SHAPES
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_target_is_the_estimate(device, shape):
-    """Until somebody measures: sentences/s is the low end in whole sentences, tolerance reaches just past the high."""
-    target, dims = load()[shape], model_dims("large")
-    if target.measured:
-        pytest.skip("the target was measured")
-    with forward.zero_runner(device, dims, *shape, profile_precision("performance", dims), "cls") as runner:
-        found = estimate.summary(forward.measure(runner, *shape), dims, *shape, calibration.calibrate())
-    low, high = found["calibrated_sentences_per_second"]
-    assert target.sentences_per_second == int(low)
-    assert high <= target.sentences_per_second * target.tolerance < high * 1.02
+ENTRIES = [
+    {"batch_size": 8, "seq_len": seq, "status": "active", "perf": {"prefill_t/s": seq * 262, "tolerance": 1.49}}
+    for seq in (384, 512)
+]
 
 
 @pytest.mark.parametrize("speed, good", [(261.9, False), (262, True), (390, True), (390.5, False)])
 def test_bounds(speed, good):
-    target = load()[8, 384]
+    target = Target(8, 384, measured=False, sentences_per_second=262.0, tolerance=1.49)
     if good:
         target.check(speed)
         return
@@ -43,8 +28,8 @@ def test_bounds(speed, good):
 
 
 def edited(folder: Path, change) -> Path:
-    document = yaml.safe_load(FILE.read_text())
-    change(document.get("targets", document)[MODEL]["skus"][SKU]["entries"])
+    document = {MODEL: {"skus": {SKU: {"entries": copy.deepcopy(ENTRIES)}}}}
+    change(document[MODEL]["skus"][SKU]["entries"])
     path = folder / "targets.yaml"
     path.write_text(yaml.safe_dump(document))
     return path
@@ -58,7 +43,7 @@ def edited(folder: Path, change) -> Path:
         (lambda e: e[0]["perf"].update({"prefill_t/s": "fast"}), "prefill_t/s is 'fast'"),
         (lambda e: e[0]["perf"].update({"sentences/s": 262}), "sentences/s.*are known"),
         (lambda e: e[1].update(status="done"), r"\(8, 512\) status is 'done'"),
-        (lambda e: e[1].update(programs=0), "programs is 0"),
+        (lambda e: e[1].update(batch_size=0), "batch_size is 0"),
         (lambda e: e[1].update(seq_len=384), "there twice"),
     ],
 )
@@ -74,7 +59,16 @@ def test_other_files_are_refused(tmp_path):
 
 
 def test_file_of_many_models_is_read_too(tmp_path):
-    ours = yaml.safe_load(FILE.read_text())
-    others = {"version": 1, "targets": {"other": {"skus": {}}, MODEL: ours.get("targets", ours)[MODEL]}}
+    ours = yaml.safe_load(edited(tmp_path, lambda entries: None).read_text())
+    others = {"version": 1, "targets": {"other": {"skus": {}}, **ours}}
     (tmp_path / "model_targets.yaml").write_text(yaml.safe_dump(others))
-    assert load(tmp_path / "model_targets.yaml") == load()
+    found = load(tmp_path / "model_targets.yaml")
+    assert found == load(tmp_path / "targets.yaml") and found[8, 512].sentences_per_second == 262
+
+
+def test_a_tree_without_targets_has_none(tmp_path, monkeypatch):
+    (tmp_path / "model_targets.yaml").write_text("targets:\n  other:\n    skus: {}\n")
+    monkeypatch.setattr(targets, "FILE", tmp_path / "model_targets.yaml")
+    assert targets.find(8, 384) is None
+    monkeypatch.setattr(targets, "FILE", edited(tmp_path, lambda entries: None))
+    assert targets.find(8, 384).measured and targets.find(8, 128) is None

@@ -7,6 +7,9 @@
 import contextlib
 
 import pytest
+
+pytest.importorskip("scipy")
+
 import torch
 from scipy.stats import spearmanr
 

@@ -10,6 +10,9 @@ Many more examples: HYPOTHESIS_EXAMPLES=20 pytest …
 import functools
 
 import pytest
+
+pytest.importorskip("hypothesis")
+
 import torch
 from hypothesis import given
 from hypothesis import strategies as st

@@ -10,6 +10,7 @@ import torch
 import ttnn
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets
 from models.demos.wormhole.bge_large_en.runner.inputs import Row
+from models.demos.wormhole.bge_large_en.tests.emulation import dispatch_only
 from models.demos.wormhole.bge_large_en.tests.runner.command_log import (
     CommandLog,
     RecordingQueues,
@@ -17,7 +18,6 @@ from models.demos.wormhole.bge_large_en.tests.runner.command_log import (
     record_step,
 )
 from models.demos.wormhole.bge_large_en.tests.runner.small_model import small_runner, texts
-from models.emulated_wormhole import dispatch_only
 
 BUCKETS = Buckets((32,), (8,), packed=(64,))
 STEPS = 6

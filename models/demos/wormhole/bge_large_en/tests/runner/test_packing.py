@@ -14,6 +14,7 @@ import ttnn
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, default_buckets
 from models.demos.wormhole.bge_large_en.runner.inputs import Row
 from models.demos.wormhole.bge_large_en.runner.step_inputs import MASKED
+from models.demos.wormhole.bge_large_en.tests.emulation import modelled_fidelity, read
 from models.demos.wormhole.bge_large_en.tests.metrics import cosines
 from models.demos.wormhole.bge_large_en.tests.runner.small_model import (
     BASE,
@@ -25,7 +26,6 @@ from models.demos.wormhole.bge_large_en.tests.runner.small_model import (
     small_runner,
     texts,
 )
-from models.emulated_wormhole import modelled_fidelity, read
 
 POOLINGS = pytest.mark.parametrize("pooling", ["cls", "mean"])
 BUCKETS = Buckets((32, 64, 128, 256), (1, 8), packed=(128, 256))

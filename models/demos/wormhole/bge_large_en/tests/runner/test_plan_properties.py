@@ -5,6 +5,9 @@
 """Properties of the batch planner over any lengths and buckets. Many more: HYPOTHESIS_EXAMPLES=20 pytest …"""
 
 import pytest
+
+pytest.importorskip("hypothesis")
+
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -94,7 +94,7 @@ def test_a_server_without_a_card_ends_in_one_line(minilm, vllm_environment):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     said = done.stderr.splitlines()
     assert done.returncode == 1 and "Traceback" not in done.stderr + done.stdout
-    assert said[-1].startswith("error: no Tenstorrent card: /dev/tenstorrent is empty"), said[-3:]
+    assert "error: no Tenstorrent card: /dev/tenstorrent is empty" in said[-1], said[-3:]
     assert "EMULATED_WORMHOLE=1" in said[-1] and "Uvicorn running" not in done.stderr + done.stdout
 
 

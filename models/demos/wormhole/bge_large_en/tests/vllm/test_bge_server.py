@@ -12,8 +12,11 @@ import sys
 import urllib.error
 import urllib.request
 
-import openai
 import pytest
+
+pytest.importorskip("vllm")
+
+import openai
 import torch
 
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder

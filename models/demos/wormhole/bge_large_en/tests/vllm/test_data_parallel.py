@@ -12,6 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("vllm")
+
 import torch
 
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder

@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
+from models.demos.wormhole.bge_large_en.tests.emulation import LAUNCHER
 from models.demos.wormhole.bge_large_en.tests.vllm.server import NAME, START_LIMIT_S, assert_like
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
 
@@ -158,7 +159,7 @@ def test_direct_use(bge_small, vllm_environment, tmp_path):
         "384)", f"384, model_location_generator=lambda _: {str(bge_small)!r})"
     )
     script.write_text(f"{code}\ntorch.save(embeddings, {str(result)!r})\n")
-    command = [sys.executable, "-m", "models.emulated_wormhole", str(script)]
+    command = [*LAUNCHER, str(script)]
     done = subprocess.run(command, env=vllm_environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
     assert_like(torch.load(result), ReferenceEncoder.from_pretrained(bge_small).encode(["hello world"]))

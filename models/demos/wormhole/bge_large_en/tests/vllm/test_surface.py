@@ -7,9 +7,12 @@
 import json
 import urllib.request
 
+import pytest
+
+pytest.importorskip("openai")
+
 import numpy as np
 import openai
-import pytest
 import torch
 
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES

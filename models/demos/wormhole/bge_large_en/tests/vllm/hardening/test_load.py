@@ -14,6 +14,9 @@ import time
 
 import pytest
 
+pytest.importorskip("aiohttp")
+pytest.importorskip("psutil")
+
 from models.demos.wormhole.bge_large_en.tests.vllm.hardening.soak import (
     BURST,
     CLIENTS,

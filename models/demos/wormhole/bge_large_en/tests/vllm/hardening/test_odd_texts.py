@@ -8,6 +8,10 @@ import base64
 import json
 
 import pytest
+
+pytest.importorskip("aiohttp")
+pytest.importorskip("psutil")
+
 import torch
 
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder

@@ -9,6 +9,13 @@ import itertools
 import time
 
 import pytest
+
+pytest.importorskip("aiohttp")
+pytest.importorskip("hypothesis")
+pytest.importorskip("psutil")
+pytest.importorskip("requests")
+pytest.importorskip("schemathesis")
+
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
