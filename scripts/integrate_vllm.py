@@ -7,15 +7,19 @@
 python scripts/integrate_vllm.py --vllm PATH [--check | --diff | --apply | --revert]
 
 PATH is a checkout of https://github.com/tenstorrent/vllm or https://github.com/tenstorrent/vllm-tt-plugin, or a folder
-with either installed. Stock vLLM needs no change, nor does vllm-tt-plugin where this package is installed.
+with either installed. Stock vLLM needs no change, nor does vllm-tt-plugin where this package is installed. List entries
+and registrations that are there already stay as they are: --apply adds what is missing, --revert takes out what --apply
+added and nothing else.
 
 Exit status: 0 done, or with --check: the change is in; 1 with --check: it is not, or only in part; 2 nothing was done,
-for the reason printed: a form that this tool does not know, no platform at PATH, a file that cannot be written.
+for the reason printed, with the file and what to do: a form that this tool does not know, no platform at PATH, a file
+that cannot be written.
 """
 
 import argparse
 import difflib
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -23,7 +27,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # Python leaves it out under -I and PYTHONSAFEPATH
 
-from platform_edits import UnknownForm, plan  # noqa: E402
+from platform_edits import KNOWN, UnknownForm, plan  # noqa: E402
 
 # Where a platform lies below PATH: of the fork, then of the plugin, as a checkout, as site-packages, as a package.
 FORK = ("vllm/platforms/tt.py", "platforms/tt.py")
@@ -35,9 +39,13 @@ def locate(path: Path) -> Path:
     """The platform's file below `path`. Raises UnknownForm when there is none or more than one."""
     below = (*FORK, *PLUGIN, *IN_THE_FORK)
     found = [path / name for name in below if (path / name).is_file()]
-    if len(found) != 1:
-        listing = "".join(f"\n  {name}" for name in (found or below))
-        raise UnknownForm(f"{len(found)} Tenstorrent platforms in {path}; one is needed of{listing}")
+    if len(found) > 1:  # where the fork carries the plugin, vllm/platforms/tt.py may only import the plugin's platform
+        found = [file for file in found if re.search(rb"^class TTPlatform\b", file.read_bytes(), re.MULTILINE)]
+    if not found:
+        raise UnknownForm(f"{path}: 0 Tenstorrent platforms, none of {', '.join(below)}; {KNOWN}")
+    if len(found) > 1:
+        choices = " or ".join(f"--vllm {file.parents[file.name == 'tt.py']}" for file in found)
+        raise UnknownForm(f"{path}: {len(found)} Tenstorrent platforms; choose one by {choices}")
     return found[0].resolve()
 
 
@@ -57,11 +65,14 @@ def replace(file: Path, text: str) -> None:
 
 def run(path: Path, action: str) -> int:
     file = locate(path)
-    text = file.read_bytes().decode()
-    found = plan(text)
+    try:
+        text = file.read_bytes().decode()
+        found = plan(text)
+    except (UnknownForm, UnicodeDecodeError) as error:
+        raise UnknownForm(f"{file}: {error}") from error
     if action == "check":
         for name in found.present:
-            print(f"in it:   {name}")
+            print(f"in it:   {name}{', not by this tool' if name in found.typed else ''}")
         for name in found.missing:
             print(f"missing: {name}")
         return 1 if found.missing else 0
@@ -90,8 +101,8 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     try:
         return run(options.vllm, options.action or "check")
-    except (UnknownForm, UnicodeDecodeError, OSError) as error:
-        print(f"integrate_vllm: {options.vllm}: not changed: {error}", file=sys.stderr)
+    except (UnknownForm, OSError) as error:
+        print(f"integrate_vllm: not changed: {error}", file=sys.stderr)
         return 2
 
 

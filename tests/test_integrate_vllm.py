@@ -4,6 +4,7 @@
 
 """scripts/integrate_vllm.py on look-alikes of the platforms it changes: which files it writes, and how."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -100,14 +101,47 @@ def test_checkouts_and_installed_packages_are_found(tool, tmp_path, below):
     assert vllm_plugin.__name__ in file.read_text()
 
 
-def test_no_platform_or_two_are_refused(tool, tmp_path, capsys):
+IN_THE_FORK = "plugins/vllm-tt-plugin/src/vllm_tt_plugin/platform.py"
+
+
+def write_both(root: Path, of_the_fork: str) -> tuple[Path, Path]:
+    """A fork that carries the plugin: the file in the fork's place, and the plugin's."""
+    fork, plugin = write(root, "listed", of_the_fork), root / IN_THE_FORK
+    plugin.parent.mkdir(parents=True)
+    plugin.write_text(PLUGIN)
+    return fork, plugin
+
+
+def test_where_the_fork_carries_the_plugin_the_plugin_is_changed(tool, tmp_path):
+    shim = 'from importlib import import_module\n\nTTPlatform = import_module("vllm_tt_plugin.platform").TTPlatform\n'
+    fork, plugin = write_both(tmp_path, shim)
+    assert tool.main(["--vllm", str(tmp_path), "--apply"]) == 0
+    assert fork.read_text() == shim and vllm_plugin.__name__ in plugin.read_text()
+    assert tool.main(["--vllm", str(tmp_path), "--revert"]) == 0
+    assert plugin.read_text() == PLUGIN
+
+
+def test_of_two_platforms_the_message_says_how_to_choose(tool, tmp_path, capsys):
+    files = write_both(tmp_path, LISTED)
+    before = [file.read_bytes() for file in files]
+    assert tool.main(["--vllm", str(tmp_path), "--apply"]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith(f"integrate_vllm: not changed: {tmp_path}: 2 Tenstorrent platforms")
+    assert [file.read_bytes() for file in files] == before
+    choices = re.findall(r"--vllm (\S+)", message)
+    assert len(choices) == 2
+    for file, choice in zip(files, choices):
+        assert tool.main(["--vllm", choice, "--apply"]) == 0
+        assert vllm_plugin.__name__ in file.read_text()
+    assert tool.main(["--vllm", str(tmp_path / "plugins" / "vllm-tt-plugin"), "--check"]) == 0
+
+
+def test_no_platform_is_refused_with_what_would_be_one(tool, tmp_path, capsys):
     (tmp_path / "vllm" / "platforms").mkdir(parents=True)
     assert tool.main(["--vllm", str(tmp_path), "--apply"]) == 2
-    assert "0 Tenstorrent platforms" in capsys.readouterr().err
-    write(tmp_path, "plugin")
-    (tmp_path / "vllm" / "platforms" / "tt.py").write_text(LISTED)
-    assert tool.main(["--vllm", str(tmp_path), "--apply"]) == 2
-    assert "2 Tenstorrent platforms" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert f"{tmp_path}: 0 Tenstorrent platforms, none of vllm/platforms/tt.py" in message
+    assert "branches v1_only" in message and len(message.splitlines()) == 1
 
 
 def test_it_runs_as_a_script_from_anywhere_and_checks_by_default(tmp_path):

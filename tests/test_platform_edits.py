@@ -13,16 +13,20 @@ from models.demos.wormhole.bge_large_en import vllm_plugin
 from models.demos.wormhole.bge_large_en.demo import registration
 from models.demos.wormhole.bge_large_en.tests.vllm.lookalikes import FORMS, LISTED, PLUGIN, change, write
 
-# The lines added and, with "-", removed, but for the ones that are the same in every form.
+# The lines added, but for empty ones.
 REGISTRATION = """\
 +    # BGE, MiniLM - Embeddings
-+    path_bge_embedding = (
-+        "models.demos.wormhole.bge_large_en.demo.generator_vllm:BGEForEmbedding"
++    ModelRegistry.register_model(
++        "TTBertModel",
++        "models.demos.wormhole.bge_large_en.demo.generator_vllm:BGEForEmbedding",
 +    )
-+    {call}"TTBertModel", path_bge_embedding)
-+    {call}"BGEForEmbedding", path_bge_embedding)
++    ModelRegistry.register_model(
++        "BGEForEmbedding",
++        "models.demos.wormhole.bge_large_en.demo.generator_vllm:BGEForEmbedding",
++    )
 """
 ENTRIES = """\
++        # BGE, MiniLM - Embeddings
 +        "BAAI/bge-large-en-v1.5",
 +        "BAAI/bge-base-en-v1.5",
 +        "BAAI/bge-small-en-v1.5",
@@ -42,28 +46,28 @@ ENGINE = """\
 CHOICE = """\
 +        # Pooling models (encoders) have neither KV cache nor decode: this sets
 +        # a worker of their own and lets the scheduler keep requests whole.
-+        if vllm_config.model_config.runner_type == "pooling":
++        if getattr(vllm_config.model_config, "runner_type", None) == "pooling":
 +            from models.demos.wormhole.bge_large_en.vllm_plugin import companion
 +            companion.configure_pooling(vllm_config)
 """
 CHECK = """\
-+        if not isinstance(params, SamplingParams):
-+            from models.demos.wormhole.bge_large_en.vllm_plugin import companion
-+            companion.check_pooling_request(processed_inputs, params)
-"""
-ADMISSION = """\
--            raise NotImplementedError(f"Not yet supporting pooling for {dev}")
++        from vllm.pooling_params import PoolingParams
++        if isinstance(params, PoolingParams):
 +            from models.demos.wormhole.bge_large_en.vllm_plugin import companion
 +            companion.check_pooling_request(processed_inputs, params)
 +            return
 """
-OF_THE_FORK = REGISTRATION.format(call="ModelRegistry.register_model(")
-OF_THE_PLUGIN = REGISTRATION.format(call="_register_model_if_missing(ModelRegistry, ")
+GUARDED = REGISTRATION.replace(
+    "ModelRegistry.register_model(\n", "_register_model_if_missing(\n+        ModelRegistry,\n"
+)
 DIFFS = {
-    "listed": OF_THE_FORK + ENTRIES + ENGINE + CHOICE + CHECK,
-    "checked": OF_THE_FORK + ENGINE + CHOICE + ADMISSION,
-    "plugin": OF_THE_PLUGIN + CHOICE + CHECK,
+    "listed": REGISTRATION + ENTRIES + ENGINE + CHOICE + CHECK,
+    "checked": REGISTRATION + ENGINE + CHOICE + CHECK,
+    "direct": REGISTRATION + CHOICE + CHECK,
+    "plugin": GUARDED + CHOICE + CHECK,
+    "wrapped": GUARDED + CHOICE + CHECK,
 }
+PLUGINS = ("plugin", "wrapped")
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -88,24 +92,25 @@ def test_the_changed_platform_does_what_it_should(tool, tmp_path, monkeypatch, f
     exec(compile(file.read_text(), str(file), "exec"), namespace)
     platform = namespace["TTPlatform"]
 
-    def configure(runner_type: str, architecture: str) -> str:
-        model = "BAAI/bge-large-en-v1.5" if runner_type == "pooling" else "google/gemma-3-27b-it"
+    def configure(architecture: str, **kind: str) -> str:
+        model = "BAAI/bge-large-en-v1.5" if kind.get("runner_type") == "pooling" else "google/gemma-3-27b-it"
         hf_config = SimpleNamespace(architectures=[architecture])
         config = SimpleNamespace(
-            model_config=SimpleNamespace(runner_type=runner_type, model=model, hf_config=hf_config),
+            model_config=SimpleNamespace(model=model, hf_config=hf_config, **kind),
             parallel_config=SimpleNamespace(worker_cls="auto"),
             lora_config=None,
         )
         platform.check_and_update_config(config)
         return config.parallel_config.worker_cls
 
-    if form != "plugin":
+    if ENGINE in DIFFS[form]:
         platform.pre_register_and_update()
         assert registered.pop("BertModel") == registration.MODEL_CLASS
     registered["TTLlamaForCausalLM"] = "there before"
-    assert configure("pooling", "BertModel") == "the pooling worker"
+    assert configure("BertModel", runner_type="pooling") == "the pooling worker"
     assert {registered[name] for name in ("TTBertModel", "BGEForEmbedding")} == {registration.MODEL_CLASS}
-    assert configure("generate", "LlamaForCausalLM").endswith("TTWorker")
+    assert configure("LlamaForCausalLM", runner_type="generate").endswith("TTWorker")
+    assert configure("LlamaForCausalLM").endswith("TTWorker")  # as the platforms' own tests do
 
     sampling, pooling = modules["vllm.sampling_params"].SamplingParams(), modules["vllm.pooling_params"].PoolingParams()
     platform.validate_request(**arguments(form, "ids", sampling))
@@ -115,7 +120,7 @@ def test_the_changed_platform_does_what_it_should(tool, tmp_path, monkeypatch, f
 
 
 def arguments(form: str, inputs, params) -> dict:
-    return {"processed_inputs": inputs, "params": params} | ({} if form == "plugin" else {"prompt": None})
+    return {"processed_inputs": inputs, "params": params} | ({} if form in PLUGINS else {"prompt": None})
 
 
 def stand_ins() -> tuple[dict, SimpleNamespace, dict[str, ModuleType]]:
@@ -127,7 +132,7 @@ def stand_ins() -> tuple[dict, SimpleNamespace, dict[str, ModuleType]]:
         "vllm.envs": {"VLLM_USE_V1": True},
         "vllm.pooling_params": {"PoolingParams": type("PoolingParams", (), {})},
         "vllm.sampling_params": {
-            "SamplingParams": type("SamplingParams", (), {"best_of": None, "prompt_logprobs": None})
+            "SamplingParams": type("SamplingParams", (), {"best_of": None, "prompt_logprobs": None, "min_tokens": 0})
         },
         "vllm.platforms": {"__path__": []},
         "vllm.platforms.interface": {"Platform": object, "PlatformEnum": SimpleNamespace(OOT=None)},
@@ -150,63 +155,123 @@ def stand_ins() -> tuple[dict, SimpleNamespace, dict[str, ModuleType]]:
     return registered, companion, modules
 
 
+KNOWN = "use a checkout of a form known here: the fork's branches v1_only, "
+# Form, change, and what was found and is to be done.
 UNKNOWN = {
-    "no class": ("plugin", [("class TTPlatform", "class OtherPlatform")], "definitions of TTPlatform"),
-    "two classes": ("plugin", [("import torch\n", "class TTPlatform:\n    pass\n")], "2 definitions of TTPlatform"),
-    "no configuration": ("plugin", [("def check_and_update_config", "def configure")], "check_and_update_config"),
-    "no choice of a worker": ("checked", [('worker_cls == "auto"', 'worker_cls == "default"')], "worker_cls"),
-    "pooling treated": ("plugin", [("register_tt_models()\n\n", 'print("pooling")\n\n')], "'pooling' already"),
-    "no registration": ("plugin", [("def register_tt_models", "def register")], "definitions of register_tt_models"),
+    "no class": ("plugin", [("class TTPlatform", "class OtherPlatform")], "0 definitions of TTPlatform", KNOWN),
+    "two classes": (
+        "plugin",
+        [("import torch\n", "class TTPlatform:\n    pass\n")],
+        "2 definitions of TTPlatform",
+        KNOWN,
+    ),
+    "no choice of a worker": (
+        "checked",
+        [('worker_cls == "auto"', 'worker_cls == "default"')],
+        "TTPlatform has 0 methods with a statement 'if parallel_config.worker_cls == \"auto\"'",
+        KNOWN,
+    ),
+    "pooling treated": (
+        "wrapped",
+        [("register_tt_models()\n\n", 'print("pooling")\n\n')],
+        "_apply_check_and_update_config treats 'pooling' in other lines than this tool's",
+        "take those out",
+    ),
+    "requests treated": (
+        "checked",
+        [("raise NotImplementedError(f", "print(")],
+        "treats PoolingParams in other lines than this tool's",
+        "take those out",
+    ),
+    "no registration": (
+        "plugin",
+        [("def register_tt_models", "def register")],
+        "the file has 0 definitions of register_tt_models",
+        KNOWN,
+    ),
     "another registration": (
         "plugin",
         [("    # Llamas\n    _register_model_if_missing(", "    add(")],
-        "calls none of",
+        "register_tt_models calls none of",
+        KNOWN,
     ),
-    "another argument": ("plugin", [("_config(cls, vllm_config)", "_config(cls, config)")], "no argument vllm_config"),
-    "registered": ("listed", [('("TTLlamaForCausalLM"', '("TTBertModel"')], "'TTBertModel' already"),
-    "no list": ("listed", [("supported_models = [", "supported = [")], "supported_models"),
-    "no comma": ("listed", [('gemma-3-27b-it",\n', 'gemma-3-27b-it"\n')], "line of its own with a comma"),
-    "listed": ("listed", [("google/gemma-3-27b-it", "BAAI/bge-base-en-v1.5")], "some of our models"),
-    "another refusal": ("checked", [("Not yet supporting pooling", "No pooling")], "treats PoolingParams"),
-    "other parameters": ("plugin", [("(cls, processed_inputs, params)", "(cls, inputs, params)")], "processed_inputs"),
+    "another argument": (
+        "plugin",
+        [("_config(cls, vllm_config)", "_config(cls, config)")],
+        "check_and_update_config has no argument ['vllm_config']",
+        KNOWN,
+    ),
+    "other parameters": (
+        "plugin",
+        [("(cls, processed_inputs, params)", "(cls, inputs, params)")],
+        "validate_request has no argument ['processed_inputs']",
+        KNOWN,
+    ),
+    "another class registered": (
+        "listed",
+        [('("TTLlamaForCausalLM"', '("TTBertModel"')],
+        "register_tt_models registers ['TTBertModel'] as another class than models.demos.wormhole.bge_large_en",
+        "take that registration out",
+    ),
+    "no list": ("listed", [("supported_models = [", "supported = [")], "no list of names to supported_models", KNOWN),
+    "on one line": (
+        "listed",
+        [('gemma-3-27b-it",\n    ]', 'gemma-3-27b-it"]')],
+        "the last of supported_models is in '\"google/gemma-3-27b-it\"]'",
+        "give it a line of its own",
+    ),
     "engine": (
         "listed",
         [('    device_name: str = "tt"\n', "    def pre_register_and_update(cls):\n        pass\n")],
-        "pre_register_and_update already",
+        "TTPlatform has a pre_register_and_update beside an engine to choose",
+        KNOWN,
     ),
-    "no Python": ("plugin", [("class TTPlatform(Platform):", "class TTPlatform(Platform)")], "not Python"),
-    "mixed line ends": ("plugin", [("import torch\n", "import torch\r\n")], "more than one way"),
+    "no Python": (
+        "plugin",
+        [("class TTPlatform(Platform):", "class TTPlatform(Platform)")],
+        "it is not Python that expected ':'",
+        "",
+    ),
+    "mixed line ends": ("plugin", [("import torch\n", "import torch\r\n")], "end in more than one way", "dos2unix"),
 }
 
 
 @pytest.mark.parametrize("action", ["check", "diff", "apply", "revert"])
 @pytest.mark.parametrize("case", UNKNOWN)
 def test_a_form_not_known_is_refused_and_left_alone(tool, tmp_path, capsys, case, action):
-    form, pairs, message = UNKNOWN[case]
+    form, pairs, found, remedy = UNKNOWN[case]
     file = write(tmp_path, form, change(FORMS[form][1], *pairs))
     before = file.read_bytes()
     assert tool.main(["--vllm", str(tmp_path), f"--{action}"]) == 2
     printed = capsys.readouterr()
-    assert message in printed.err and "not changed" in printed.err and printed.out == ""
+    assert printed.err.startswith(f"integrate_vllm: not changed: {file}: ") and printed.out == ""
+    assert found in printed.err and remedy in printed.err and len(printed.err.splitlines()) == 1
     assert file.read_bytes() == before
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_changed_by_hand_in_one_place_it_is_no_longer_this_tools(tool, tmp_path, capsys, form):
+@pytest.mark.parametrize(
+    "pair, message",
+    [
+        ((', None) == "pooling"', ', None) in ("pooling",)'), "treats 'pooling' in other lines than this tool's"),
+        (("companion.check_pooling_request(", "check("), "treats PoolingParams in other lines than this tool's"),
+    ],
+)
+def test_changed_by_hand_in_one_place_it_is_no_longer_this_tools(tool, tmp_path, capsys, form, pair, message):
     file = write(tmp_path, form)
     tool.main(["--vllm", str(tmp_path), "--apply"])
-    edited = change(file.read_text(), ('runner_type == "pooling"', 'runner_type in ("pooling",)')).encode()
+    edited = change(file.read_text(), pair).encode()
     file.write_bytes(edited)
     for action in ("check", "apply", "revert"):
         assert tool.main(["--vllm", str(tmp_path), f"--{action}"]) == 2
-    assert "treats 'pooling' already" in capsys.readouterr().err and file.read_bytes() == edited
+    assert message in capsys.readouterr().err and file.read_bytes() == edited
 
 
 def test_the_same_lines_twice_are_refused(tool, tmp_path, capsys):
     file = write(tmp_path, "plugin")
     tool.main(["--vllm", str(tmp_path), "--apply"])
-    added = next(lines for lines in file.read_text().split("\n\n") if "TTBertModel" in lines)
-    file.write_text(change(file.read_text(), (added, f"{added}\n\n{added}")))
+    added = "".join(f"{line[1:]}\n" for line in GUARDED.splitlines())
+    file.write_text(change(file.read_text(), (added, f"{added}\n{added}")))
     before = file.read_bytes()
     assert tool.main(["--vllm", str(tmp_path), "--revert"]) == 2
     assert "twice" in capsys.readouterr().err and file.read_bytes() == before

@@ -4,11 +4,21 @@
 
 """Small platforms of the shape that Tenstorrent's have, for tests of what this package adds to them.
 
-LISTED: the fork while it listed its models; CHECKED: the fork since it asks the registry; PLUGIN: vllm-tt-plugin, and
-the only one that vLLM 0.25.1 can load.
+LISTED: the fork while it listed its models; CHECKED: since it asks the registry; DIRECT: since it has one engine and
+asks every request for attributes of sampling. PLUGIN: vllm-tt-plugin, and with WRAPPED, which configures in a method of
+its own, what vLLM 0.25.1 can load.
 """
 
 from pathlib import Path
+
+
+def change(text: str, *pairs: tuple[str, str]) -> str:
+    """`text` with the first of each pair, which is in it once, replaced by the second."""
+    for old, new in pairs:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return text
+
 
 HEAD = """\
 # A look-alike for tests.
@@ -35,6 +45,17 @@ FORK_REGISTER = """\
         )
 """
 
+ONE_ENGINE = """\
+            parallel_config.worker_cls = "vllm.v1.worker.tt_worker.TTWorker"
+"""
+
+TWO_ENGINES = """\
+            if envs.VLLM_USE_V1:
+                parallel_config.worker_cls = "vllm.v1.worker.tt_worker.TTWorker"
+            else:
+                parallel_config.worker_cls = "vllm.worker.tt_worker.TTWorker"
+"""
+
 CONFIGURE = '''\
 class TTPlatform(Platform):
     device_name: str = "tt"
@@ -46,11 +67,7 @@ class TTPlatform(Platform):
 {before}
         parallel_config = vllm_config.parallel_config
         if parallel_config.worker_cls == "auto":
-            if envs.VLLM_USE_V1:
-                parallel_config.worker_cls = "vllm.v1.worker.tt_worker.TTWorker"
-            else:
-                parallel_config.worker_cls = "vllm.worker.tt_worker.TTWorker"
-
+{choice}
         archs = vllm_config.model_config.hf_config.architectures
         archs[:] = [a if a.startswith("TT") else "TT" + a for a in archs]
 
@@ -84,6 +101,7 @@ def check_tt_model_supported(model):
         check_tt_model_supported(vllm_config.model_config.model)
         register_tt_models()
 """,
+        choice=TWO_ENGINES,
         validate="""
         if isinstance(params, SamplingParams):
             if params.best_of is not None:
@@ -114,6 +132,7 @@ def register_tt_test_models():
         before="""
         register_tt_models(False)
 """,
+        choice=TWO_ENGINES,
         validate="""
         dev = cls.device_name
 
@@ -122,6 +141,28 @@ def register_tt_test_models():
 
         if params.best_of is not None:
             raise ValueError(f"Not yet supporting best_of on {dev}")
+""",
+    )
+)
+
+DIRECT = (
+    "# A look-alike for tests.\nfrom .interface import Platform\n\n\ndef register_tt_models():\n"
+    + FORK_REGISTER
+    + "\n\n"
+    + CONFIGURE.format(
+        before="""
+        register_tt_models()
+""",
+        choice=ONE_ENGINE,
+        validate="""
+        dev = cls.device_name
+
+        if params.best_of is not None:
+            raise ValueError(f"Not yet supporting best_of on {dev}")
+
+    @classmethod
+    def pre_register_and_update(cls, parser=None) -> None:
+        super().pre_register_and_update(parser)
 """,
     )
 )
@@ -201,6 +242,31 @@ class TTPlatform(Platform):
             raise ValueError("no prompt_logprobs here")
 '''
 
+CONFIGURING = "def check_and_update_config(cls, vllm_config) -> None:\n"
+REFUSING = 'raise ValueError("no prompt_logprobs here")\n'
+
+WRAPPED = change(
+    PLUGIN,
+    (
+        CONFIGURING,
+        f"""{CONFIGURING}        cls._apply_check_and_update_config(vllm_config, None)
+
+    @classmethod
+    def _apply_check_and_update_config(cls, vllm_config, previous) -> None:
+""",
+    ),
+    (
+        REFUSING,
+        f"""{REFUSING}
+        if not isinstance(params, SamplingParams):
+            return
+
+        if params.min_tokens < 0:
+            raise ValueError("no negative min_tokens here")
+""",
+    ),
+)
+
 ENTRYPOINTS = """\
 def platform_plugin():
     return "vllm_tt_plugin.platform.TTPlatform"
@@ -216,7 +282,9 @@ def register():
 FORMS = {
     "listed": ("vllm/platforms/tt.py", LISTED),
     "checked": ("vllm/platforms/tt.py", CHECKED),
+    "direct": ("vllm/platforms/tt.py", DIRECT),
     "plugin": ("src/vllm_tt_plugin/platform.py", PLUGIN),
+    "wrapped": ("src/vllm_tt_plugin/platform.py", WRAPPED),
 }
 
 
@@ -227,11 +295,3 @@ def write(root: Path, form: str, text: str | None = None) -> Path:
     file.parent.mkdir(parents=True)
     file.write_bytes((original if text is None else text).encode())
     return file
-
-
-def change(text: str, *pairs: tuple[str, str]) -> str:
-    """`text` with the first of each pair, which is in it once, replaced by the second."""
-    for old, new in pairs:
-        assert text.count(old) == 1, old
-        text = text.replace(old, new)
-    return text

@@ -98,10 +98,11 @@ def found(models, write_distribution, tmp_path_factory) -> dict[str, list]:
         "both, ours only": (both, "tt_bge"),
     }
     if PATCHER.exists():
-        patched = install(tmp_path_factory.mktemp("patched"), write_distribution, plugin=lookalikes.PLUGIN)
-        tool = [sys.executable, PATCHER, "--vllm", patched, "--apply"]
-        subprocess.run(tool, check=True, capture_output=True)
-        combinations |= {"patched": (patched, None), "patched, tt only": (patched, "tt,tt_model_registry")}
+        for name, platform in (("patched", lookalikes.PLUGIN), ("patched, wrapped", lookalikes.WRAPPED)):
+            site = install(tmp_path_factory.mktemp("patched"), write_distribution, plugin=platform)
+            tool = [sys.executable, PATCHER, "--vllm", site, "--apply"]
+            subprocess.run(tool, check=True, capture_output=True)
+            combinations |= {name: (site, None), f"{name}, tt only": (site, "tt,tt_model_registry")}
 
     def look(site: Path, allowed: str | None) -> list:
         environment = {name: value for name, value in os.environ.items() if name != "VLLM_PLUGINS"}
@@ -126,9 +127,10 @@ def test_our_platform_serves_without_the_plugin(found, combination):
     assert "serves runner type 'pooling' only" in llama
 
 
-@pytest.mark.parametrize(
-    "combination", ["both", *(pytest.param(name, marks=patching) for name in ("patched", "patched, tt only"))]
-)
+PATCHED = ("patched", "patched, tt only", "patched, wrapped", "patched, wrapped, tt only")
+
+
+@pytest.mark.parametrize("combination", ["both", *(pytest.param(name, marks=patching) for name in PATCHED)])
 def test_the_plugins_platform_serves_encoders_with_our_worker(found, combination):
     platform, bert, llama, _ = found[combination]
     assert platform == THEIRS
