@@ -15,6 +15,11 @@ from models.emulated_wormhole.errors import MissingGolden, MissingValue
 from models.emulated_wormhole.quantise import quantise
 
 
+def _packed(value: torch.Tensor) -> torch.Tensor:
+    """`value`, not as a part of a larger one: that would stay in memory, and ops on parts are slow."""
+    return value if value.numel() == value.untyped_storage().nbytes() // value.element_size() else value.clone()
+
+
 class BufferValues:
     """Values of device tensors: one fp32 or integer torch tensor per chip, of the tensor's shape."""
 
@@ -22,18 +27,20 @@ class BufferValues:
         self._of: dict[int, list[torch.Tensor]] = {}  # buffer id -> one value per chip
         self._at: dict[tuple, int] = {}  # (device, buffer type, address) -> buffer id
 
-    def put(self, tensor: ttnn.Tensor, shards: list[torch.Tensor]) -> None:
+    def put(self, tensor: ttnn.Tensor, shards: list[torch.Tensor], exact: bool = False, owned: bool = False) -> None:
         """Set the value of a device tensor: one per chip, each of the tensor's shape; rounded to its dtype here.
 
+        exact: the dtype holds the value as it is. owned: nobody else has it, so that it may be rounded where it lies.
         Raises MissingGolden for another shape.
         """
         rounded: dict[int, torch.Tensor] = {}
+        shape, dtype = tuple(tensor.shape), tensor.dtype
         for shard in shards:
-            if tuple(shard.shape) != tuple(tensor.shape):
+            if tuple(shard.shape) != shape:
                 raise MissingGolden(f"the golden value has shape {tuple(shard.shape)}, the output {tensor.shape}")
             if id(shard) not in rounded:
                 value = shard.float() if shard.is_floating_point() or shard.dtype == torch.bool else shard
-                rounded[id(shard)] = quantise(value, tensor.dtype)
+                rounded[id(shard)] = _packed(value) if exact else quantise(value, dtype, in_place=owned)
         buffer = tensor.buffer_unique_id()
         place = (tensor.device().id(), tensor.memory_config().buffer_type, tensor.buffer_address())
         former = self._at.get(place)

@@ -24,6 +24,8 @@ from models.emulated_wormhole.errors import EmulationError
 TILE = 32
 GOLDENS: dict[str, Callable] = {}
 NEEDS_TENSORS: set[str] = set()
+MOVES: set[Callable] = set()  # those whose results are elements of the inputs, at other places
+OWNERS: set[Callable] = set()  # those that return new memory, which nobody else has
 
 
 def golden(*names: str, needs_tensors: bool = False):
@@ -38,6 +40,17 @@ def golden(*names: str, needs_tensors: bool = False):
     return register
 
 
+def marked(group: set[Callable]):
+    """Put the decorated function into MOVES or OWNERS."""
+
+    def mark(function: Callable) -> Callable:
+        group.add(function)
+        return function
+
+    return mark
+
+
+@marked(MOVES)
 def move(x):
     """Golden of ops that change no value: they get their first tensor only, not a destination that follows it."""
     return x
@@ -51,8 +64,16 @@ for _name in (
 
 
 @golden("ttnn.reshape", "ttnn.experimental.view", "ttnn.view")
+@marked(MOVES)
 def _reshape(x, shape, *_, **__):
     return x.reshape(tuple(shape))
+
+
+@golden("ttnn.embedding")
+@marked(OWNERS)
+def _embedding(ids, table, *_, **__):
+    # ttnn's own would get a copy of the table.
+    return torch.nn.functional.embedding(ids.to(torch.int64), table)
 
 
 _ACTIVATIONS = {
@@ -74,41 +95,56 @@ def activation_function(fused, name: str | None) -> Callable | None:
     return _ACTIVATIONS[kind]
 
 
-def _rows(a: torch.Tensor, b: torch.Tensor, b_has_batch: bool = False) -> torch.Tensor:
+def _rows(a: torch.Tensor, b: torch.Tensor, b_has_batch: bool, finish=lambda part: None) -> torch.Tensor:
     """a @ b, one leading row of a at a time; a: (..., M, K); b: (..., K, N), leading dims equal or 1 or missing.
 
     b_has_batch: a b with one leading row is a batch of one and no weights, so it is summed as in any other batch.
+    finish: called with each part of the result, to change it while it is in a CPU's cache.
     """
     lead = torch.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    out = torch.empty(*lead, a.shape[-2], b.shape[-1])
     if b.shape[:-2].numel() == 1 and not b_has_batch:
-        b = b.reshape(b.shape[-2:])
-        out = torch.stack([torch.matmul(row, b) for row in (a if a.dim() > 2 else a[None])])
-        return out.reshape(*lead, *out.shape[-2:])
-    a, b = (x.expand(*lead, *x.shape[-2:]).reshape(lead[0], -1, *x.shape[-2:]) for x in (a, b))
-    out = torch.zeros(*a.shape[:-1], b.shape[-1])
-    for total, row, other in zip(out, a, b, strict=True):
-        for k in range(0, a.shape[-1], TILE):
-            total.baddbmm_(row[..., k : k + TILE], other[..., k : k + TILE, :])
-    return out.reshape(*lead, *out.shape[-2:])
+        b, rows = b.reshape(b.shape[-2:]), lead[0] if lead else 1
+        for row, total in zip(a.reshape(rows, -1, a.shape[-1]), out.view(rows, -1, b.shape[-1]), strict=True):
+            torch.mm(row, b, out=total)
+            finish(total)
+        return out
+    a, b = (x.expand(*lead, *x.shape[-2:]).reshape(-1, *x.shape[-2:]) for x in (a, b))
+    total = out.view(-1, *out.shape[-2:])
+    torch.bmm(a[..., :TILE], b[:, :TILE], out=total)
+    for k in range(TILE, a.shape[-1], TILE):
+        total.baddbmm_(a[..., k : k + TILE], b[:, k : k + TILE])
+    finish(total)
+    return out
 
 
 @golden("ttnn.linear", "ttnn.matmul")
+@marked(OWNERS)
 def _linear(
     a, b, *, bias=None, transpose_a=False, transpose_b=False, activation=None, program_config=None, **_
 ) -> torch.Tensor:
     a = a.transpose(-1, -2) if transpose_a else a
     b = b.transpose(-1, -2) if transpose_b else b
-    # Whole tiles, as the hardware computes: torch sums a single row in another order than a row among others.
-    rows = a.shape[-2]
-    a = torch.nn.functional.pad(a, (0, 0, 0, -rows % TILE))
-    out = _rows(a, b, b_has_batch=getattr(program_config, "fuse_batch", True) is False)[..., :rows, :]
-    if bias is not None:
-        out += bias[..., :1, :] if bias.dim() > 1 else bias
     act = activation_function(getattr(program_config, "fused_activation", None), activation)
-    return out if act is None else act(out)
+    bias = bias if bias is None or bias.dim() == 1 else bias[..., 0, :].reshape(-1)
+
+    def finish(part: torch.Tensor) -> None:
+        if bias is not None:
+            part += bias
+        if act is not None:
+            part.copy_(act(part))
+
+    # Whole tiles, as the hardware computes: torch sums a single row in another order than a row among others.
+    rows, b_has_batch = a.shape[-2], getattr(program_config, "fuse_batch", True) is False
+    if rows % TILE == 0:
+        return _rows(a, b, b_has_batch, finish)
+    out = _rows(torch.nn.functional.pad(a, (0, 0, 0, -rows % TILE)), b, b_has_batch)[..., :rows, :]
+    finish(out)
+    return out
 
 
 @golden("ttnn.layer_norm")
+@marked(OWNERS)
 def _layer_norm(x, *, epsilon=1e-12, weight=None, bias=None, residual_input_tensor=None, **_):
     # ttnn's own rejects the row-major (1, 1, H/32, 32) weights of the sharded op and writes into its residual.
     x = x if residual_input_tensor is None else x + residual_input_tensor
@@ -150,6 +186,7 @@ def _softmax_mask(x, mask, layout, causal: bool, program_config):
 
 
 @golden("ttnn.scale_mask_softmax_in_place", "ttnn.scale_mask_softmax", needs_tensors=True)
+@marked(OWNERS)
 def _scale_mask_softmax(
     x, scale=None, mask=None, *, tensors, is_causal_mask=False, program_config=None, numeric_stable=False, **_
 ):
@@ -157,16 +194,22 @@ def _scale_mask_softmax(
 
     Without numeric_stable the kernel subtracts no maximum: past 88.7 its exponentials are Inf, and the row NaN.
     """
-    x = x if scale is None else x * scale
     if mask is not None:
-        x = x + _softmax_mask(x, mask, tensors[1].layout, is_causal_mask, program_config)
-    if not numeric_stable:
-        powers = x.exp()
-        return powers / powers.sum(-1, keepdim=True)
-    return torch.softmax(x, dim=-1)
+        mask = _softmax_mask(x, mask, tensors[1].layout, is_causal_mask, program_config)
+    out = torch.empty_like(x, memory_format=torch.contiguous_format)
+    for batch, row in enumerate(x):  # one by one, so that what lies between stays in a CPU's cache
+        row = row if scale is None else row * scale
+        row = row if mask is None else row + mask[batch]
+        if numeric_stable:
+            torch.softmax(row, dim=-1, out=out[batch])
+        else:
+            torch.exp(row, out=out[batch])
+            out[batch] /= out[batch].sum(-1, keepdim=True)
+    return out
 
 
 @golden("ttnn.scale_causal_mask_hw_dims_softmax_in_place")
+@marked(OWNERS)
 def _hw_dims_softmax(x, scale=None, mask=None, **_):
     """x: (B, nh, S, T); mask: additive, (1, 1, S, T)."""
     x = x if scale is None else x * scale
@@ -180,6 +223,7 @@ def _hw_dims_softmax(x, scale=None, mask=None, **_):
 
 
 @golden("ttnn.experimental.create_qkv_heads")
+@marked(MOVES)
 def _create_qkv_heads(x, *, num_heads, num_kv_heads=None, transpose_k_heads=True, **_):
     """x: (B, 1, S, nh * 3 * d), columns grouped per head (q | k | v); K comes out transposed unless told otherwise."""
     if num_kv_heads not in (None, num_heads):
@@ -191,6 +235,7 @@ def _create_qkv_heads(x, *, num_heads, num_kv_heads=None, transpose_k_heads=True
 
 
 @golden("ttnn.experimental.split_query_key_value_and_split_heads", needs_tensors=True)
+@marked(MOVES)
 def _split_heads(x, *, tensors, num_heads=16, **_):
     """x: (B, 1, S, 3 * nh * d), columns grouped per core column (its q heads | its k heads | its v heads)."""
     columns = tensors[0].memory_config().shard_spec.grid.bounding_box().grid_size().x
@@ -202,6 +247,7 @@ def _split_heads(x, *, tensors, num_heads=16, **_):
 
 
 @golden("ttnn.experimental.nlp_create_qkv_heads")
+@marked(MOVES)
 def _nlp_create_qkv_heads(x, *, num_heads, num_kv_heads=None, transpose_k_heads=True, **_):
     """x: (B, 1, S, (nh + 2 * nkv) * d), columns (all q | all k | all v)."""
     batch, _one, seq, width = x.shape
@@ -213,6 +259,7 @@ def _nlp_create_qkv_heads(x, *, num_heads, num_kv_heads=None, transpose_k_heads=
 
 
 @golden("ttnn.experimental.nlp_concat_heads")
+@marked(MOVES)
 def _nlp_concat_heads(x, **_):
     """x: (B, nh, S, d) -> (B, 1, S, nh * d)."""
     batch, heads, seq, d = x.shape

@@ -10,6 +10,7 @@ runs in fp32 torch and its result, rounded to the output's dtype, becomes the va
 """
 
 import contextlib
+import functools
 import inspect
 import itertools
 import threading
@@ -22,7 +23,8 @@ import ttnn
 from models.emulated_wormhole import fidelity
 from models.emulated_wormhole.buffer_values import BufferValues
 from models.emulated_wormhole.errors import MissingGolden, TraceNotSupported
-from models.emulated_wormhole.golden_ops import GOLDENS, NEEDS_TENSORS, move
+from models.emulated_wormhole.golden_ops import GOLDENS, MOVES, NEEDS_TENSORS, OWNERS, move
+from models.emulated_wormhole.quantise import BLOCK_FLOATS
 from models.emulated_wormhole.tensor_trees import on_device, replaced, tensors_of
 
 # Arguments that are written to and not read, and those that say where or how, not what.
@@ -182,8 +184,10 @@ class Numerics:
         args, kwargs = ((inputs[0],), {}) if function is move else (args, _numeric_kwargs(name, function, kwargs))
         if name in NEEDS_TENSORS:
             extra["tensors"] = tensors_of((args, kwargs))
+        owned = function in OWNERS or modelled is not None
         for output, shards in zip(outputs, self._golden(function, args, kwargs, extra, outputs), strict=True):
-            self._values.put(output, shards)
+            exact = function in MOVES and _holds(output, inputs)
+            self._values.put(output, shards, exact=exact, owned=owned)
         return result
 
     def _golden(self, function: Callable, args: tuple, kwargs: dict, extra: dict, outputs: list) -> list[list]:
@@ -251,6 +255,15 @@ class Numerics:
         return real(tensor, *args, **kwargs)
 
 
+def _holds(output: ttnn.Tensor, inputs: list[ttnn.Tensor]) -> bool:
+    """Whether an output's dtype holds elements of the inputs as they are, wherever they lie."""
+    first = inputs[0]
+    if output.dtype != first.dtype:
+        return False
+    # The elements of a block share an exponent, so they must stay together.
+    return output.dtype not in BLOCK_FLOATS or tuple(output.shape) == tuple(first.shape)
+
+
 def _zero(_device_tensor, host_tensor, *_, **__) -> None:
     for place in _host_bytes(host_tensor):
         place.zero_()
@@ -263,11 +276,19 @@ def _host_bytes(tensor: ttnn.Tensor) -> list[torch.Tensor]:
     return [torch.from_dlpack(buffer.get_shard(ttnn.MeshCoordinate(*chip))) for chip in chips]
 
 
+@functools.cache
+def _parameters(function: Callable) -> frozenset[str] | None:
+    """The names of a function's parameters; None if it takes any keyword argument."""
+    parameters = inspect.signature(function).parameters
+    any_keyword = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+    return None if any_keyword else frozenset(parameters)
+
+
 def _numeric_kwargs(name: str, function: Callable, kwargs: dict) -> dict:
     """The keyword arguments that the golden function takes; MissingGolden for one that matters and it does not take."""
     kwargs = {k: v for k, v in kwargs.items() if k not in _DESTINATIONS}
-    parameters = inspect.signature(function).parameters
-    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+    parameters = _parameters(function)
+    if parameters is None:
         return kwargs
     unknown = [k for k, v in kwargs.items() if k not in parameters and k not in _NOT_NUMERIC and v is not None]
     if unknown:

@@ -70,12 +70,13 @@ RANGES = [(0, 256), (0, 4), (1, 40), (110, 135), (240, 255), (254, 256)]
 @pytest.mark.parametrize("dtype", [BF16, BF8, BF4, FP32], ids=lambda dtype: dtype.name)
 @pytest.mark.parametrize("low, high", RANGES)
 def test_rounding(dtype, low, high):
-    """Of zeros, denormals, ties, infinities and NaN too; of strided values, and rows of no whole block."""
+    """Of zeros, denormals, ties, infinities and NaN too; of strided values, rows of no whole block, and in place."""
     value = patterns(1 << 19, low, high).view(8, 32, -1)
     for part in (value, value[0, 0, :16], value.transpose(1, 2), value[..., :999], value[:, ::3, 32:]):
         before = part.clone()
         assert same(quantise(part, dtype), straightforward.rounded(part, dtype)), tuple(part.shape)
         assert same(part, before)
+    assert same(quantise(value.clone(), dtype, in_place=True), straightforward.rounded(value, dtype))
 
 
 @pytest.mark.parametrize(
