@@ -5,52 +5,48 @@
 """What the buffers of mock devices hold.
 
 Values belong to buffers, as on a device: a view sees its base's value, an in-place op changes it for all views, and a
-new buffer at an old address drops what was there. A mesh tensor holds one value per chip; replicas share one.
+new buffer at an old address drops what was there. A mesh tensor holds one value per chip; replicas share one. A value
+is never written to, and may be one that is not computed yet.
 """
+
+from collections.abc import Sequence
 
 import torch
 
 import ttnn
-from models.emulated_wormhole.errors import MissingGolden, MissingValue
-from models.emulated_wormhole.quantise import quantise
-
-
-def _packed(value: torch.Tensor) -> torch.Tensor:
-    """`value`, not as a part of a larger one: that would stay in memory, and ops on parts are slow."""
-    return value if value.numel() == value.untyped_storage().nbytes() // value.element_size() else value.clone()
+from models.emulated_wormhole.deferred import Value, computed
+from models.emulated_wormhole.errors import MissingValue
 
 
 class BufferValues:
     """Values of device tensors: one fp32 or integer torch tensor per chip, of the tensor's shape."""
 
     def __init__(self):
-        self._of: dict[int, list[torch.Tensor]] = {}  # buffer id -> one value per chip
+        self._of: dict[int, list[Value]] = {}  # buffer id -> one value per chip
         self._at: dict[tuple, int] = {}  # (device, buffer type, address) -> buffer id
 
-    def put(self, tensor: ttnn.Tensor, shards: list[torch.Tensor], exact: bool = False, owned: bool = False) -> None:
-        """Set the value of a device tensor: one per chip, each of the tensor's shape; rounded to its dtype here.
-
-        exact: the dtype holds the value as it is. owned: nobody else has it, so that it may be rounded where it lies.
-        Raises MissingGolden for another shape.
-        """
-        rounded: dict[int, torch.Tensor] = {}
-        shape, dtype = tuple(tensor.shape), tensor.dtype
-        for shard in shards:
-            if tuple(shard.shape) != shape:
-                raise MissingGolden(f"the golden value has shape {tuple(shard.shape)}, the output {tensor.shape}")
-            if id(shard) not in rounded:
-                value = shard.float() if shard.is_floating_point() or shard.dtype == torch.bool else shard
-                rounded[id(shard)] = _packed(value) if exact else quantise(value, dtype, in_place=owned)
+    def put(self, tensor: ttnn.Tensor, shards: Sequence[Value]) -> None:
+        """Set the value of a device tensor: one per chip, each of the tensor's shape and rounded to its dtype."""
         buffer = tensor.buffer_unique_id()
         place = (tensor.device().id(), tensor.memory_config().buffer_type, tensor.buffer_address())
         former = self._at.get(place)
         if former is not None and former != buffer:
             self.drop(former)
         self._at[place] = buffer
-        self._of[buffer] = [rounded[id(shard)] for shard in shards]
+        self._of[buffer] = list(shards)
 
     def get(self, tensor: ttnn.Tensor) -> list[torch.Tensor]:
         """The value of a device tensor: one per chip, of the tensor's shape; not to be written to.
+
+        Raises as peek() does, and what the golden functions raise that are called only now.
+        """
+        shards, shape = self.peek(tensor), tuple(tensor.shape)
+        values = [computed(shard) for shard in shards]
+        shards[:] = values
+        return [value if tuple(value.shape) == shape else value.reshape(shape) for value in values]
+
+    def peek(self, tensor: ttnn.Tensor) -> list[Value]:
+        """The value of a device tensor, one per chip: computed or not, of any shape with as many elements.
 
         Raises MissingValue for one that was never put.
         """
@@ -61,8 +57,7 @@ class BufferValues:
                 "Wormhole: it was made by a method, a constructor or an op of ttnn._ttnn rather than by a ttnn op, "
                 "before the emulation was on, or never written; make it with ttnn.from_torch or another ttnn op"
             )
-        shape = tuple(tensor.shape)
-        return [shard if tuple(shard.shape) == shape else shard.reshape(shape) for shard in shards]
+        return shards
 
     def drop(self, buffer: int) -> None:
         """Forget what a buffer, given by its unique id, holds."""

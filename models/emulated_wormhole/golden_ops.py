@@ -5,8 +5,10 @@
 """Golden functions for ops that have none in ttnn, or one that can't be used, and for moves that change no value.
 
 Each takes the op's own arguments with every ttnn tensor replaced by its fp32 (or integer) torch value, and returns the
-output values before rounding. Functions marked `needs_tensors` also get `tensors=`, those ttnn tensors in order,
-because the op's result depends on their layouts or sharding.
+output values before rounding. Functions marked `needs_tensors` also get `tensors=`, the forms of those ttnn tensors in
+order, because the op's result depends on their layouts or sharding. A value may be computed long after the op's call,
+so what the arguments' kinds and shapes show to be wrong is for a check: it gets what the function gets, with torch
+tensors that have a shape and no values, and is called with the op.
 
 Matmuls run one leading row (batch) at a time: on hardware the order of a reduction is set by the program config, not by
 the batch, and a CPU library that blocks over the whole batch would not keep that. Matmuls of two batched operands, as
@@ -15,23 +17,43 @@ hardware where all of K is one block. A second operand of one single matrix is t
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 
 import ttnn
 from models.emulated_wormhole.errors import EmulationError
+from models.emulated_wormhole.tensor_trees import on_device
 
 TILE = 32
 GOLDENS: dict[str, Callable] = {}
 NEEDS_TENSORS: set[str] = set()
 MOVES: set[Callable] = set()  # those whose results are elements of the inputs, at other places
 OWNERS: set[Callable] = set()  # those that return new memory, which nobody else has
+CHECKS: dict[Callable, Callable] = {}
 
 
-def golden(*names: str, needs_tensors: bool = False):
+@dataclass(frozen=True)
+class Form:
+    """What a ttnn tensor is but for its value."""
+
+    shape: tuple[int, ...]
+    dtype: ttnn.DataType
+    layout: ttnn.Layout
+    memory_config: ttnn.MemoryConfig
+
+    @classmethod
+    def of(cls, tensor: ttnn.Tensor) -> "Form":
+        memory_config = tensor.memory_config() if on_device(tensor) else ttnn.DRAM_MEMORY_CONFIG
+        return cls(tuple(tensor.shape), tensor.dtype, tensor.layout, memory_config)
+
+
+def golden(*names: str, needs_tensors: bool = False, check: Callable | None = None):
     """Register the decorated function as golden of the ops called `names` (fully qualified: "ttnn.linear")."""
 
     def register(function: Callable) -> Callable:
+        if check is not None:
+            CHECKS[function] = check
         for name in names:
             GOLDENS[name] = function
             (NEEDS_TENSORS.add if needs_tensors else NEEDS_TENSORS.discard)(name)
@@ -118,7 +140,11 @@ def _rows(a: torch.Tensor, b: torch.Tensor, b_has_batch: bool, finish=lambda par
     return out
 
 
-@golden("ttnn.linear", "ttnn.matmul")
+def _check_activation(*_, activation=None, program_config=None, **__) -> None:
+    activation_function(getattr(program_config, "fused_activation", None), activation)
+
+
+@golden("ttnn.linear", "ttnn.matmul", check=_check_activation)
 @marked(OWNERS)
 def _linear(
     a, b, *, bias=None, transpose_a=False, transpose_b=False, activation=None, program_config=None, **_
@@ -185,7 +211,12 @@ def _softmax_mask(x, mask, layout, causal: bool, program_config):
     return mask[..., :1, :]
 
 
-@golden("ttnn.scale_mask_softmax_in_place", "ttnn.scale_mask_softmax", needs_tensors=True)
+def _check_mask(x, scale=None, mask=None, *, tensors, is_causal_mask=False, program_config=None, **_) -> None:
+    if mask is not None:
+        _softmax_mask(x, mask, tensors[1].layout, is_causal_mask, program_config)
+
+
+@golden("ttnn.scale_mask_softmax_in_place", "ttnn.scale_mask_softmax", needs_tensors=True, check=_check_mask)
 @marked(OWNERS)
 def _scale_mask_softmax(
     x, scale=None, mask=None, *, tensors, is_causal_mask=False, program_config=None, numeric_stable=False, **_
@@ -208,26 +239,32 @@ def _scale_mask_softmax(
     return out
 
 
-@golden("ttnn.scale_causal_mask_hw_dims_softmax_in_place")
-@marked(OWNERS)
-def _hw_dims_softmax(x, scale=None, mask=None, **_):
-    """x: (B, nh, S, T); mask: additive, (1, 1, S, T)."""
-    x = x if scale is None else x * scale
+def _check_hw_dims_mask(x, scale=None, mask=None, **_) -> None:
     if mask is not None and (mask.shape[:-2].numel() > 1 or mask.shape[-2:] != x.shape[-2:]):
         raise EmulationError(
             "scale_causal_mask_hw_dims_softmax_in_place reads the first mask for all of the batch, with as many rows "
             f"as the scores: (1, 1, {x.shape[-2]}, {x.shape[-1]}), not {tuple(mask.shape)}; for more of them use "
             "scale_mask_softmax_in_place"
         )
+
+
+@golden("ttnn.scale_causal_mask_hw_dims_softmax_in_place", check=_check_hw_dims_mask)
+@marked(OWNERS)
+def _hw_dims_softmax(x, scale=None, mask=None, **_):
+    """x: (B, nh, S, T); mask: additive, (1, 1, S, T)."""
+    x = x if scale is None else x * scale
     return torch.softmax(x if mask is None else x + mask, dim=-1)
 
 
-@golden("ttnn.experimental.create_qkv_heads")
+def _check_key_heads(*_, num_heads, num_kv_heads=None, **__) -> None:
+    if num_kv_heads not in (None, num_heads):
+        raise NotImplementedError("no golden for create_qkv_heads with fewer key than query heads")
+
+
+@golden("ttnn.experimental.create_qkv_heads", check=_check_key_heads)
 @marked(MOVES)
 def _create_qkv_heads(x, *, num_heads, num_kv_heads=None, transpose_k_heads=True, **_):
     """x: (B, 1, S, nh * 3 * d), columns grouped per head (q | k | v); K comes out transposed unless told otherwise."""
-    if num_kv_heads not in (None, num_heads):
-        raise NotImplementedError("no golden for create_qkv_heads with fewer key than query heads")
     batch, _one, seq, width = x.shape
     heads = x.reshape(batch, seq, num_heads, 3, width // (3 * num_heads)).permute(3, 0, 2, 1, 4)
     q, k, v = heads.unbind(0)
@@ -238,7 +275,7 @@ def _create_qkv_heads(x, *, num_heads, num_kv_heads=None, transpose_k_heads=True
 @marked(MOVES)
 def _split_heads(x, *, tensors, num_heads=16, **_):
     """x: (B, 1, S, 3 * nh * d), columns grouped per core column (its q heads | its k heads | its v heads)."""
-    columns = tensors[0].memory_config().shard_spec.grid.bounding_box().grid_size().x
+    columns = tensors[0].memory_config.shard_spec.grid.bounding_box().grid_size().x
     batch, _one, seq, width = x.shape
     per_core, d = num_heads // columns, width // (3 * num_heads)
     parts = x.reshape(batch, seq, columns, 3, per_core, d).permute(3, 0, 2, 4, 1, 5)

@@ -5,8 +5,9 @@
 """Real numerics on a mock device: every ttnn op call also runs the op's golden function on values kept beside it.
 
 `Numerics.install()` wraps `ttnn.decorators.FastOperation.__call__`, the one way by which every ttnn op is called.
-The real library runs first: it checks arguments and program configs and allocates buffers. Then the golden function
-runs in fp32 torch and its result, rounded to the output's dtype, becomes the value of the output's buffer.
+The real library runs first: it checks arguments and program configs and allocates buffers. Then what the golden function
+makes of the inputs in fp32 torch, rounded to the output's dtype, becomes the value of the output's buffer. The function
+itself is called when somebody needs that value (deferred.py).
 """
 
 import contextlib
@@ -22,10 +23,12 @@ from ttnn.decorators import FastOperation
 import ttnn
 from models.emulated_wormhole import fidelity
 from models.emulated_wormhole.buffer_values import BufferValues
+from models.emulated_wormhole.deferred import Value
 from models.emulated_wormhole.errors import MissingGolden, TraceNotSupported
-from models.emulated_wormhole.golden_ops import GOLDENS, MOVES, NEEDS_TENSORS, OWNERS, move
-from models.emulated_wormhole.quantise import BLOCK_FLOATS
-from models.emulated_wormhole.tensor_trees import on_device, replaced, tensors_of
+from models.emulated_wormhole.golden_calls import Golden
+from models.emulated_wormhole.golden_ops import GOLDENS, move
+from models.emulated_wormhole.quantise import quantise
+from models.emulated_wormhole.tensor_trees import on_device, tensors_of
 
 # Arguments that are written to and not read, and those that say where or how, not what.
 _DESTINATIONS = frozenset({"output_tensor", "optional_output_tensor"})
@@ -182,35 +185,19 @@ class Numerics:
         if modelled is not None:
             extra["arithmetic"] = fidelity.Arithmetic.of(inputs[0], inputs[1], outputs[0], **kwargs)
         args, kwargs = ((inputs[0],), {}) if function is move else (args, _numeric_kwargs(name, function, kwargs))
-        if name in NEEDS_TENSORS:
-            extra["tensors"] = tensors_of((args, kwargs))
-        owned = function in OWNERS or modelled is not None
-        for output, shards in zip(outputs, self._golden(function, args, kwargs, extra, outputs), strict=True):
-            exact = function in MOVES and _holds(output, inputs)
-            self._values.put(output, shards, exact=exact, owned=owned)
+        values = [self._peek(tensor) for tensor in tensors_of((args, kwargs))]
+        results = Golden(name, function, extra).results(args, kwargs, values, outputs)
+        for output, shards in zip(outputs, results, strict=True):
+            self._values.put(output, shards)
         return result
 
-    def _golden(self, function: Callable, args: tuple, kwargs: dict, extra: dict, outputs: list) -> list[list]:
-        """Run the golden function once per distinct set of inputs; returns one list of chips' values per output.
+    def _peek(self, tensor: ttnn.Tensor) -> list[Value]:
+        return self._values.peek(tensor) if on_device(tensor) else [*self.get(tensor)]
 
-        It gets `extra` as it is, and args and kwargs with values for tensors.
-        """
-        inputs = [self.get(t) for t in tensors_of((args, kwargs))]
-        chips = max([len(shards) for shards in inputs], default=outputs[0].device().get_num_devices())
-        inputs = [shards if len(shards) == chips else shards * chips for shards in inputs]
-        own = function in GOLDENS.values() or function in fidelity.MODELLED.values()
-        done: dict[tuple, tuple] = {}
-        per_chip = []
-        for chip in range(chips):
-            values = [shards[chip] for shards in inputs]
-            key = tuple(map(id, values))
-            if key not in done:
-                # Some of ttnn's goldens write into their inputs; ours don't.
-                a, k = replaced((args, kwargs), iter(values if own else [v.clone() for v in values]))
-                out = function(*a, **k, **extra)
-                done[key] = tuple(out) if isinstance(out, (list, tuple)) else (out,)
-            per_chip.append(done[key])
-        return [list(shards) for shards in zip(*per_chip, strict=True)]
+    def _write(self, tensor: ttnn.Tensor, shards: list[torch.Tensor]) -> None:
+        """The value of a device tensor from that of a host tensor: one per chip, or one for all; rounded here."""
+        rounded = [quantise(shard, tensor.dtype) for shard in shards]
+        self._values.put(tensor, rounded if len(rounded) > 1 else rounded * tensor.device().get_num_devices())
 
     def _from_torch(self, real, tensor, *args, **kwargs):
         out = real(tensor, *args, **kwargs)
@@ -219,8 +206,7 @@ class Numerics:
         # The library itself lays the values out: the same call without a device makes a host tensor with real data.
         places = ("device", "memory_config", "cq_id", "cache_file_name")
         host = real(tensor, *args, **{key: value for key, value in kwargs.items() if key not in places})
-        shards = self.get(host)
-        self._values.put(out, shards if len(shards) > 1 else shards * out.device().get_num_devices())
+        self._write(out, self.get(host))
         return out
 
     def _to_torch(self, real, tensor, *args, **kwargs):
@@ -234,8 +220,7 @@ class Numerics:
 
     def _copy_to_device(self, real, host, device, *args, **kwargs):
         result = real(host, device, *args, **kwargs)
-        shards = self.get(host)
-        self._values.put(device, shards if len(shards) > 1 else shards * device.device().get_num_devices())
+        self._write(device, self.get(host))
         return result
 
     def _copy_to_host(self, real, device, host, *args, **kwargs):
@@ -253,15 +238,6 @@ class Numerics:
                 self._values.drop(buffer)
             return None
         return real(tensor, *args, **kwargs)
-
-
-def _holds(output: ttnn.Tensor, inputs: list[ttnn.Tensor]) -> bool:
-    """Whether an output's dtype holds elements of the inputs as they are, wherever they lie."""
-    first = inputs[0]
-    if output.dtype != first.dtype:
-        return False
-    # The elements of a block share an exponent, so they must stay together.
-    return output.dtype not in BLOCK_FLOATS or tuple(output.shape) == tuple(first.shape)
 
 
 def _zero(_device_tensor, host_tensor, *_, **__) -> None:

@@ -6,8 +6,6 @@
 
 from collections.abc import Iterator
 
-import torch
-
 import ttnn
 
 
@@ -25,10 +23,14 @@ def tensors_of(tree) -> list[ttnn.Tensor]:
     return [t for item in tree for t in tensors_of(item)] if isinstance(tree, (list, tuple)) else []
 
 
-def replaced(tree, values: Iterator[torch.Tensor]):
-    """`tree` with its ttnn tensors replaced by `values` in the order of tensors_of."""
-    if isinstance(tree, ttnn.Tensor):
+def replaced(tree, values: Iterator, leaf: type = ttnn.Tensor):
+    """`tree` with its ttnn tensors, or what else is a `leaf`, replaced by `values` in the order of tensors_of."""
+    if isinstance(tree, leaf):
         return next(values)
     if isinstance(tree, dict):
-        return {key: replaced(item, values) for key, item in tree.items()}
-    return type(tree)(replaced(item, values) for item in tree) if type(tree) in (list, tuple) else tree
+        return {key: replaced(item, values, leaf) for key, item in tree.items()}
+    return type(tree)(replaced(item, values, leaf) for item in tree) if type(tree) in (list, tuple) else tree
+
+
+class Place:
+    """Where a tensor was in a tree."""
