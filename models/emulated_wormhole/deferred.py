@@ -60,7 +60,7 @@ def computed(value: Value) -> torch.Tensor:
     with _turn:
         waiting = [value.call] if isinstance(value, Part) else []
         while waiting:
-            needs = waiting[-1].needs() if waiting[-1].results is None else []
+            needs = waiting[-1].needs()
             if not needs:
                 call = waiting.pop()
                 if call.results is None:
