@@ -18,7 +18,7 @@ OWNERS = ".github/CODEOWNERS"
 COMMANDS = {
     "black": ["--check", "-q"],
     "isort": ["--check-only", "-q"],
-    "autoflake": ["--check", "-q", "--remove-all-unused-imports", "--exclude=__init__.py"],
+    "autoflake": ["--check", "--remove-all-unused-imports", "--exclude=__init__.py"],
 }
 
 
