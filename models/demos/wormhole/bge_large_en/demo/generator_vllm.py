@@ -53,6 +53,7 @@ class BGEForEmbedding:
         optimizations: str | None = None,
         precision: Precision | None = None,
         buckets: Buckets | None = None,
+        pooling: str | None = None,
         hf_config=None,
         vllm_config=None,
         prefix: str = "",
@@ -67,6 +68,7 @@ class BGEForEmbedding:
         buckets: the shapes to compile, per chip, in place of those that follow from max_batch_size and max_seq_len;
         runner.batch_plan.default_buckets(384, 8, packed=()) never packs texts into shared rows, and dense=True packs
         them without a gap: more texts per step, but a text's vector then depends, a little, on its neighbours.
+        pooling: "cls" or "mean" for a checkpoint that declares none (no modules.json); one that does has its own.
         hf_config: when given, must have the checkpoint's dims. vllm_config, prefix: taken for vLLM's interface check
         and not used. observer: told of every device step, see EncoderRunner.
 
@@ -81,19 +83,20 @@ class BGEForEmbedding:
             raise ValueError(f"hf_config has {BertDims.from_hf(hf_config)}; checkpoint {model_name} has {found.dims}")
         self.device, self.model_name, self.dims = device, model_name, found.dims
         self.normalize = found.normalize
+        pooling = pooling if pooling and not found.pooled_by.declared else found.pooling
         self.max_batch_size, self.max_seq_len = max_batch_size, max_seq_len
         self.runner = EncoderRunner(
             device,
             found.dims,
             Weights.from_folder(found.folder),
-            found.pooling,
+            pooling,
             precision or _precision(found.dims, optimizations, act_dtype, weight_dtype),
             min(max_batch_size, core_grid(device)[1]),
             max_seq_len,
             buckets,
             observer=observer,
         )
-        logger.info(f"{model_name}: {found.pooling} pooling, up to {max_seq_len} tokens, {max_batch_size} rows a step")
+        logger.info(f"{model_name}: {pooling} pooling, up to {max_seq_len} tokens, {max_batch_size} rows a step")
 
     @classmethod
     def initialize_vllm_model(
@@ -117,7 +120,10 @@ class BGEForEmbedding:
         for name, value in (("tt_data_parallel", tt_data_parallel), ("max_batch_size", max_batch_size)):
             if value < 1:
                 raise ValueError(f"{name} is {value}; at least 1 is needed")
-        name = vllm_config.model_config.model if vllm_config is not None else getattr(hf_config, "_name_or_path", "")
+        model_config = getattr(vllm_config, "model_config", None)
+        name = model_config.model if model_config is not None else getattr(hf_config, "_name_or_path", "")
+        # What the platform has made of the checkpoint and of --pooler-config; the fork has no such field.
+        pooling = getattr(getattr(model_config, "pooler_config", None), "seq_pooling_type", None)
         return cls(
             mesh_device,
             model_location_generator,
@@ -126,6 +132,7 @@ class BGEForEmbedding:
             model_name=name or DEFAULT_MODEL,
             optimizations=optimizations,
             buckets=buckets,
+            pooling=pooling and pooling.lower(),
             hf_config=hf_config,
             observer=observer,
         )

@@ -31,13 +31,11 @@ class ReferenceEncoder:
         path = Path(path)
         modules = json.loads((path / "modules.json").read_text())
         kinds = {module["type"].rsplit(".", 1)[-1]: module["path"] for module in modules}
-        modes = json.loads((path / kinds["Pooling"] / "config.json").read_text())
-        asked = [name for key, name in _POOLING_KEYS.items() if modes.get(key)]
-        others = [
-            key for key, on in modes.items() if key.startswith("pooling_mode_") and on and key not in _POOLING_KEYS
-        ]
-        if len(asked) != 1 or others:
-            raise ValueError(f"{path} asks for the pooling {asked + others}; the reference knows CLS or mean")
+        said = json.loads((path / kinds["Pooling"] / "config.json").read_text())
+        asked = said.get("pooling_mode") or [key for key, on in said.items() if key.startswith("pooling_mode_") and on]
+        asked = [_POOLING_KEYS.get(key, key) for key in ([asked] if isinstance(asked, str) else asked)]
+        if len(asked) != 1 or asked[0] not in _POOLING_KEYS.values():
+            raise ValueError(f"{path} asks for the pooling {asked}; the reference knows CLS or mean")
         model = BertModel.from_pretrained(path, add_pooling_layer=False, dtype=torch.float32)
         return cls(model, asked[0], "Normalize" in kinds, AutoTokenizer.from_pretrained(path))
 

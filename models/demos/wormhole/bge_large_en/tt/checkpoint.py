@@ -5,6 +5,7 @@
 """A checkpoint folder in the layout of sentence-transformers: where it is, its dims, its pooling."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,16 +14,35 @@ from loguru import logger
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 
 _FILES = ["*.json", "*.txt", "*.safetensors"]
+_MODULES = {"Transformer", "Pooling", "Normalize"}
+# sentence-transformers up to 5.3 has a flag for each; later releases have one text or list, "pooling_mode".
+_FLAGS = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}
+
+
+@dataclass(frozen=True)
+class PooledBy:
+    """pooling: "cls" or "mean"; normalize: whether rows are L2 normalised; declared: whether the checkpoint says so."""
+
+    pooling: str
+    normalize: bool
+    declared: bool = True
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """folder: local; pooling: "cls" or "mean"; normalize: whether rows are L2 normalised."""
+    """folder: local; pooled_by: what becomes of the last hidden states."""
 
     folder: Path
     dims: BertDims
-    pooling: str
-    normalize: bool
+    pooled_by: PooledBy
+
+    @property
+    def pooling(self) -> str:
+        return self.pooled_by.pooling
+
+    @property
+    def normalize(self) -> bool:
+        return self.pooled_by.normalize
 
 
 def locate(name: str, model_location_generator=None) -> Path:
@@ -47,32 +67,53 @@ def locate(name: str, model_location_generator=None) -> Path:
 
 
 def read(folder: Path) -> Checkpoint:
-    """Read config.json, modules.json and the pooling module's config.json.
+    """Read config.json, and by `pooled_by` what is done with the encoder's rows.
 
     FileNotFoundError without a config.json, ValueError for a model, a pooling or a module that is not supported.
-    Without modules.json the rows are CLS pooled and normalised, which is what BGE wants.
     """
     from transformers import AutoConfig
 
     folder = Path(folder)
     if not (folder / "config.json").is_file():
         raise FileNotFoundError(f"{folder} holds no config.json")
-    dims = BertDims.from_hf(AutoConfig.from_pretrained(folder))
-    if not (folder / "modules.json").is_file():
-        logger.warning(f"{folder} has no modules.json: pooling by CLS and normalising, as BGE does")
-        return Checkpoint(folder, dims, "cls", True)
-    modules = {m["type"].rsplit(".", 1)[-1]: m["path"] for m in json.loads((folder / "modules.json").read_text())}
-    unknown = modules.keys() - {"Transformer", "Pooling", "Normalize"}
-    if unknown or "Pooling" not in modules:
+    found = pooled_by(lambda name: _json(folder / name), folder)
+    if not found.declared:
+        logger.warning(f"{folder} has no modules.json: mean pooling, not normalised, as sentence-transformers has it")
+    return Checkpoint(folder, BertDims.from_hf(AutoConfig.from_pretrained(folder)), found)
+
+
+def pooled_by(load: Callable[[str], dict | list | None], name: str | Path) -> PooledBy:
+    """Pooling and normalising as sentence-transformers does them, whichever of its releases saved the checkpoint.
+
+    load: from a file's name in the checkpoint to its JSON, None where there is no such file. Without modules.json that
+    is mean pooling. ValueError, naming it, for another pooling or module.
+    """
+    listed = load("modules.json")
+    if listed is None:
+        return PooledBy("mean", False, declared=False)
+    modules = {module["type"].rsplit(".", 1)[-1]: module["path"] for module in listed}
+    if modules.keys() - _MODULES or "Pooling" not in modules:
         raise ValueError(
-            f"{folder}/modules.json has modules {sorted(modules)}; Transformer, Pooling, Normalize are known"
+            f"{name}/modules.json has modules {sorted(modules)}; Transformer, Pooling, Normalize are known"
         )
-    return Checkpoint(folder, dims, _pooling(folder / modules["Pooling"] / "config.json"), "Normalize" in modules)
+    if modules.get("Transformer"):
+        raise ValueError(
+            f"{name}/modules.json has the Transformer in {modules['Transformer']!r}; allowed: beside itself"
+        )
+    path = f"{modules['Pooling']}/config.json"
+    config = load(path)
+    if not isinstance(config, dict):
+        raise FileNotFoundError(f"{name} holds no {path}, which its modules.json names")
+    modes = config.get("pooling_mode", None)
+    if modes is None:
+        modes = [_FLAGS.get(key, key) for key, on in config.items() if key.startswith("pooling_mode_") and on is True]
+    modes = [modes] if isinstance(modes, str) else list(modes)
+    if len(modes) != 1 or modes[0] not in _FLAGS.values():
+        raise ValueError(f"{name}/{path} asks for {sorted(modes)}; CLS or mean pooling is supported")
+    if config.get("include_prompt", True) is not True:
+        raise ValueError(f"{name}/{path} has include_prompt {config['include_prompt']!r}; allowed: true")
+    return PooledBy(modes[0], "Normalize" in modules)
 
 
-def _pooling(path: Path) -> str:
-    modes = {key for key, on in json.loads(path.read_text()).items() if key.startswith("pooling_mode_") and on is True}
-    for mode, key in (("cls", "pooling_mode_cls_token"), ("mean", "pooling_mode_mean_tokens")):
-        if modes == {key}:
-            return mode
-    raise ValueError(f"{path} asks for {sorted(modes)}; CLS or mean pooling is supported")
+def _json(path: Path) -> dict | list | None:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

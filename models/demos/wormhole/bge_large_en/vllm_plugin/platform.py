@@ -16,6 +16,7 @@ from vllm.platforms.interface import Platform, PlatformEnum
 from models.demos.wormhole.bge_large_en.runner.mesh import VISIBLE, visible_cards, wanted_mesh
 from models.demos.wormhole.bge_large_en.runner.target import NoCard, target
 from models.demos.wormhole.bge_large_en.vllm_plugin import ARCHITECTURES
+from models.demos.wormhole.bge_large_en.vllm_plugin.checkpoint_config import accept_own_width, pool_as_the_checkpoint
 from models.demos.wormhole.bge_large_en.vllm_plugin.devices import card_groups
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import share_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import add_middleware, hide_api_keys
@@ -131,7 +132,8 @@ class TTPoolingPlatform(Platform):
         cls._card_groups = groups if parallel.data_parallel_size > 1 else None
         _refuse_model(model_config)
         _refuse_features(vllm_config)
-        _refuse_another_pooling(model_config)
+        pool_as_the_checkpoint(model_config)
+        accept_own_width(model_config)
         _refuse_without_tokenizer(model_config)
         _schedule_whole_requests(vllm_config)
         if options.batch_fill_wait_us:
@@ -197,26 +199,13 @@ def _refuse_features(vllm_config: "VllmConfig") -> None:
         ("enable_prompt_embeds", model.enable_prompt_embeds, False, model.enable_prompt_embeds),
         # transformers itself has all that a BERT encoder needs.
         ("trust_remote_code", model.trust_remote_code, False, model.trust_remote_code),
+        ("convert", getattr(model, "convert", "auto"), "auto or embed", getattr(model, "convert", None) == "classify"),
         # Of the worker's process; vLLM's own have nothing of the device in them.
         ("profiler", profiler, None, profiler is not None),
     ]
     for name, value, allowed, unsupported in refused:
         if unsupported:
             raise ValueError(f"{name} is {value}; the TT pooling platform allows {allowed} only")
-
-
-def _refuse_another_pooling(model_config: "ModelConfig") -> None:
-    """The device pools as the checkpoint says, whatever --pooler-config does."""
-    from vllm.transformers_utils.config import get_pooling_config
-
-    asked = getattr(model_config.pooler_config, "seq_pooling_type", None)
-    if asked is None:  # the fork's vLLM has another name for it
-        return
-    found = (get_pooling_config(model_config.model, model_config.revision) or {}).get("seq_pooling_type", "CLS")
-    if asked != found:
-        raise ValueError(
-            f"pooler_config has seq_pooling_type {asked!r}; model {model_config.model!r} allows {found!r} only"
-        )
 
 
 def _refuse_without_tokenizer(model_config: "ModelConfig") -> None:

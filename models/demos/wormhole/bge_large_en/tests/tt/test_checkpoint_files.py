@@ -69,7 +69,7 @@ NORMALIZED = {**PLAIN, "Normalize": "2_Normalize"}
         (NORMALIZED, CLS, ("cls", True)),
         (PLAIN, CLS, ("cls", False)),
         (NORMALIZED, MEAN, ("mean", True)),
-        (None, MEAN, ("cls", True)),  # as BGE wants: nothing says that there is a pooling config
+        (None, CLS, ("mean", False)),  # as sentence-transformers: nothing says that there is a pooling config
     ],
 )
 def test_pooling_and_normalising(tmp_path, modules, pooling, found):

@@ -106,8 +106,9 @@ def test_truncation_out_of_range_is_refused(client, limit, said):
         embed_bytes(client, "text", truncate_prompt_tokens=limit)
 
 
-def test_dimensions_are_refused_by_name(client):
-    with pytest.raises(openai.BadRequestError, match="does not support matryoshka representation"):
+def test_dimensions_may_be_the_models_own(client):
+    assert embed_bytes(client, SENTENCES[:3], dimensions=384) == embed_bytes(client, SENTENCES[:3])
+    with pytest.raises(openai.BadRequestError, match=r"only supports \[384\] matryoshka dimensions"):
         client.embeddings.create(model=NAME, input="text", dimensions=128)
 
 

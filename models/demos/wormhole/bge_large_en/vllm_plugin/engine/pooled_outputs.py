@@ -78,7 +78,7 @@ def _finish(row: torch.Tensor, unit: torch.Tensor, params: "PoolingParams", norm
     """
     asked = getattr(params, "use_activation", None)  # the fork's requests cannot ask
     activation = normalize if asked is None else asked
-    if params.dimensions is None:
+    if params.dimensions in (None, len(row)):
         return unit if activation else row.clone()
     vector = row[: params.dimensions]
     return torch.nn.functional.normalize(vector, dim=-1) if activation else vector.clone()
