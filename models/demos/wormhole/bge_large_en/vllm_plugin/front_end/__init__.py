@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MIDDLEWARE = (
     f"{__name__}.openai_errors.OpenAIErrors",
     f"{__name__}.request_limits.RequestLimits",
+    f"{__name__}.probes.Probes",
     f"{__name__}.admission.Admission",
     f"{__name__}.engine_watch.EngineWatch",
     f"{__name__}.api_guard.ApiKeyGuard",

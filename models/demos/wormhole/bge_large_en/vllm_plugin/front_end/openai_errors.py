@@ -43,7 +43,10 @@ class OpenAIErrors:
     """ASGI middleware, next to vLLM's routes: gives every error with a body OpenAI's shape, and answers exceptions."""
 
     def __init__(self, app: "ASGIApp"):
+        from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.validation_errors import answer_in_one_line
+
         self.app = app
+        answer_in_one_line(app)
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         if scope["type"] != "http":

@@ -26,13 +26,15 @@ SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 class Limits:
     """inputs: in a list of inputs; ids: in an input; vocab_size: tokens, None where it is not known.
 
-    normalizes: what an embedding is when the request does not say, None where that is not known.
+    normalizes: what an embedding is when the request does not say, None where that is not known. prompts: names of the
+    checkpoint's, as a request's input_type has them.
     """
 
     inputs: int
     ids: int
     vocab_size: int | None = None
     normalizes: bool | None = None
+    prompts: frozenset[str] = frozenset()
 
 
 def parsed(body: bytes) -> dict[str, Any]:
@@ -50,36 +52,29 @@ def parsed(body: bytes) -> dict[str, Any]:
     except ValueError as error:  # an integer of more digits than Python reads
         raise Refused(400, f"the body holds a number that is too long: {error}") from None
     if type(found) is not dict:
-        raise Refused(400, f"the body is {_shown(found)}; allowed: a JSON object")
+        raise Refused(400, f"the body is {shown(found)}; allowed: a JSON object")
     if SURROGATE_ESCAPE.search(body):  # of an emoji or of half a one
         _refuse_lone_surrogates(found)
     return found
 
 
-def check(body: dict[str, Any], limits: Limits) -> None:
-    """Raise Refused, naming the field, the value and the limit, for inputs that are too many, too long or no inputs.
-
-    Fields are known by their names, whatever the route: those of /v1/embeddings, /pooling, /score, /rerank, /v2/embed,
-    /tokenize and /detokenize in all their forms. Other fields are vLLM's to check, but for how deep they go.
-    """
+def check_depths(body: dict[str, Any]) -> None:
+    """Raise Refused for a field that is nested too deeply, whoever may read it."""
     for name, value in body.items():
-        if name in _CHECKS:
-            _CHECKS[name](name, value, limits)
-        elif type(value) in (list, dict):
+        if type(value) in (list, dict):
             for _ in _containers(name, value):
                 pass
-    _check_normalize(body, limits)
 
 
 def holds_ids(body: dict[str, Any]) -> bool:
-    """Whether a body that passed `check` has token ids for its input."""
+    """Whether a body that was checked has token ids for its input."""
     first = body.get("input")
     for _ in range(2):  # a list of ids, or of such lists
-        first = first[0] if type(first) is list else first
+        first = first[0] if type(first) is list and first else first
     return type(first) is int
 
 
-def _check_input(name: str, value: Any, limits: Limits) -> None:
+def check_input(name: str, value: Any, limits: Limits) -> None:
     allowed = "a text, a list of texts, a list of token ids or a list of such lists"
     if type(value) is str:
         return
@@ -100,9 +95,9 @@ def _check_input(name: str, value: Any, limits: Limits) -> None:
         _check_objects(name, value, allowed)
 
 
-def _check_texts(name: str, value: Any, limits: Limits) -> None:
+def check_texts(name: str, value: Any, limits: Limits) -> None:
     allowed = "a text or a list of texts"
-    if type(value) is str or value is None:  # null is absent
+    if type(value) is str:
         return
     if type(value) is not list:
         _check_objects(name, value, allowed)
@@ -112,10 +107,8 @@ def _check_texts(name: str, value: Any, limits: Limits) -> None:
         _check_objects(name, value, allowed)
 
 
-def _check_messages(name: str, value: Any, limits: Limits) -> None:
+def check_messages(name: str, value: Any, limits: Limits) -> None:
     """Of a chat, or of several; /v2/embed has the like in `inputs`."""
-    if value is None:
-        return
     if type(value) is not list:
         raise _wrong(name, value, "a list of messages")
     _check_count(name, value, limits)
@@ -123,7 +116,7 @@ def _check_messages(name: str, value: Any, limits: Limits) -> None:
         _check_objects(f"{name}[{index}]", item, "a list of messages")
 
 
-def _check_tokens(name: str, value: Any, limits: Limits) -> None:
+def check_tokens(name: str, value: Any, limits: Limits) -> None:
     """Of /detokenize: no token is no text."""
     if value:
         if type(value) is not list or set(map(type, value)) != {int}:
@@ -131,19 +124,9 @@ def _check_tokens(name: str, value: Any, limits: Limits) -> None:
         _check_ids(name, value, limits)
 
 
-def _refuse_images(name: str, value: Any, limits: Limits) -> None:
-    if value is not None:
+def refuse_images(name: str, value: Any, limits: Limits) -> None:
+    if value not in (None, []):
         raise Refused(400, f"{name} is not supported; allowed: text or token ids", name)
-
-
-_CHECKS = {
-    "input": _check_input,
-    "tokens": _check_tokens,
-    "images": _refuse_images,
-    **dict.fromkeys(("messages", "inputs"), _check_messages),
-    **dict.fromkeys(("texts", "prompt", "query", "queries", "documents", "items"), _check_texts),
-    **dict.fromkeys(("text_1", "text_2", "data_1", "data_2"), _check_texts),
-}
 
 
 def _check_count(name: str, value: list, limits: Limits) -> None:
@@ -163,7 +146,7 @@ def _check_ids(name: str, ids: list[int], limits: Limits) -> None:
     outside = low if low < 0 else high
     if outside < 0 or (limits.vocab_size is not None and outside >= limits.vocab_size):
         size = "" if limits.vocab_size is None else f" of {limits.vocab_size} tokens"
-        raise Refused(400, f"{name}: token id {_shown(outside)} is outside the model's vocabulary{size}", param)
+        raise Refused(400, f"{name}: token id {shown(outside)} is outside the model's vocabulary{size}", param)
 
 
 def _check_objects(name: str, value: Any, allowed: str) -> None:
@@ -175,7 +158,7 @@ def _check_objects(name: str, value: Any, allowed: str) -> None:
         for container in _containers(name, item):
             if type(container) is dict and not TEXT_KEYS.issuperset(container):
                 key, *_ = container.keys() - TEXT_KEYS
-                raise Refused(400, f"{name}: {_shown(key)} is not supported; allowed: text", name.partition("[")[0])
+                raise Refused(400, f"{name}: {shown(key)} is not supported; allowed: text", name.partition("[")[0])
 
 
 def _odd_one(name: str, items: list) -> tuple[str, Any]:
@@ -186,13 +169,14 @@ def _odd_one(name: str, items: list) -> tuple[str, Any]:
     return f"{name}[{index}]", items[index]
 
 
-def _check_normalize(body: dict[str, Any], limits: Limits) -> None:
+def check_normalize(body: dict[str, Any], limits: Limits) -> None:
     """vLLM ignores `normalize`, the name that other servers have for use_activation: refused where it would matter."""
     asked, given = body.get("normalize"), body.get("use_activation")
     if asked is not None and asked is not (limits.normalizes if given is None else given):
-        shown = _shown(asked)
         raise Refused(
-            400, f'normalize is {shown}, and is not supported; allowed: "use_activation" in its place', "normalize"
+            400,
+            f'normalize is {shown(asked)}, and is not supported; allowed: "use_activation" in its place',
+            "normalize",
         )
 
 
@@ -210,10 +194,10 @@ def _containers(name: str, value: Any) -> Iterator[list | dict]:
 
 
 def _wrong(name: str, value: Any, allowed: str) -> Refused:
-    return Refused(400, f"{name} is {_shown(value)}; allowed: {allowed}", name.partition("[")[0])
+    return Refused(400, f"{name} is {shown(value)}; allowed: {allowed}", name.partition("[")[0])
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     if type(value) in (list, dict):
         return f"{'a list' if type(value) is list else 'an object'} of {len(value)}"
     text = json.dumps(value)
@@ -230,8 +214,6 @@ def _refuse_lone_surrogates(body: dict[str, Any]) -> None:
             json.dumps([name, value], ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
             code = ord(error.object[error.start])
-            raise Refused(
-                400, f"{_shown(name)} holds the lone surrogate U+{code:04X}, which is no text", name
-            ) from None
+            raise Refused(400, f"{shown(name)} holds the lone surrogate U+{code:04X}, which is no text", name) from None
         except RecursionError:
-            raise Refused(400, f"{_shown(name)} is nested deeper than {MAX_NESTING} levels", name) from None
+            raise Refused(400, f"{shown(name)} is nested deeper than {MAX_NESTING} levels", name) from None

@@ -7,12 +7,21 @@
 vLLM 0.25.1 has no limit on a body or on the inputs in it, and reads one in the event loop that serves everybody.
 """
 
+import json
+import zlib
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
+from starlette.routing import Match
 
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.openai_errors import Refused
-from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_checks import Limits, check, holds_ids, parsed
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_checks import (
+    Limits,
+    check_depths,
+    holds_ids,
+    parsed,
+)
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_schema import ALIASES, check, knows
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
 
 if TYPE_CHECKING:
@@ -23,6 +32,8 @@ WITH_BODY = ("POST", "PUT", "PATCH")
 # Two fields that contradict each other in a chat, and say nothing of anything else. pydantic would try every token id
 # as every kind of chat message, 14 µs an id and 7 s for 2,048 inputs of 256; with these it gives that up at once.
 NO_CHAT = b',"add_generation_prompt":true,"continue_final_message":true}'
+# Of a body, to zlib's window bits: with either header, or found out.
+ENCODINGS = {"gzip": 31, "x-gzip": 31, "deflate": 47}
 
 
 class RequestLimits:
@@ -42,17 +53,29 @@ class RequestLimits:
         if self._known is None:  # vLLM gives its middleware no arguments; once it serves, the app's state is complete
             self._known = _options_and_limits(scope["app"].state)
         options, limits = self._known
-        headers = Headers(scope=scope)
+        headers, path = Headers(scope=scope), scope["path"].removeprefix(scope.get("root_path", ""))
+        known = scope["method"] == "POST" and knows(path)
+        if not known and not _is_there(scope):  # 404 or 405
+            await self.app(scope, receive, send)
+            return
         try:
-            body = await _read(headers, receive, options.max_body_bytes)
+            body = sent = await _read(headers, receive, options.max_body_bytes)
             if body is None:  # the client is gone
                 return
+            body = _decoded(body, headers.get("content-encoding", ""), options.max_body_bytes)
             if body and _is_json(headers):
                 found = parsed(body)
-                check(found, limits)
-                if holds_ids(found):
+                if not known:
+                    check_depths(found)
+                elif check(path, found, limits):
+                    body = json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode()
+                if known and holds_ids(found):
                     body = body[: body.rindex(b"}")] + NO_CHAT
-                    scope = {**scope, "headers": _with_length(scope["headers"], len(body))}
+            if path in ALIASES:
+                alias = scope["path"].removesuffix(path) + ALIASES[path]
+                scope = {**scope, "path": alias, "raw_path": alias.encode()}
+            if body is not sent:
+                scope = {**scope, "headers": _headers_of(scope["headers"], len(body))}
         except Refused as refused:
             await refused.response()(scope, receive, send)
             return
@@ -63,12 +86,14 @@ def _options_and_limits(state: "State") -> tuple[PoolingOptions, Limits]:
     options = PoolingOptions.from_config(state.args.additional_config)
     vllm_config = getattr(state, "vllm_config", None)
     vocab_size = normalizes = None
+    embedding = getattr(getattr(state, "serving_embedding", None), "io_processor", None)
+    prompts = frozenset(getattr(embedding, "task_instructions", None) or ())
     if vllm_config is not None:
         model = vllm_config.model_config
         vocab_size = model.get_vocab_size() or None
         # vLLM takes it from the checkpoint's modules.json and from --pooler-config, and normalises without either.
         normalizes = getattr(model.pooler_config, "use_activation", None) is not False
-    return options, Limits(options.max_inputs_per_request, options.max_ids_per_input, vocab_size, normalizes)
+    return options, Limits(options.max_inputs_per_request, options.max_ids_per_input, vocab_size, normalizes, prompts)
 
 
 async def _read(headers: Headers, receive: "Receive", limit: int) -> bytes | None:
@@ -101,8 +126,35 @@ def _is_json(headers: Headers) -> bool:
     return "json" in headers.get("content-type", "json").lower()
 
 
-def _with_length(headers: list[tuple[bytes, bytes]], length: int) -> list[tuple[bytes, bytes]]:
-    return [(name, b"%d" % length if name == b"content-length" else value) for name, value in headers]
+def _is_there(scope: "Scope") -> bool:
+    return any(route.matches(scope)[0] is Match.FULL for route in scope["app"].routes)
+
+
+def _decoded(body: bytes, encoding: str, limit: int) -> bytes:
+    """A body without its Content-Encoding, of at most `limit` bytes."""
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        return body
+    if encoding not in ENCODINGS:
+        allowed = ", ".join(ENCODINGS)
+        raise Refused(415, f"Content-Encoding is {encoding[:60]!r}; allowed: {allowed} or none")
+    reader = zlib.decompressobj(ENCODINGS[encoding])
+    try:
+        whole = reader.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise Refused(400, f"the body is not valid {encoding}: {error}") from None
+    if len(whole) > limit:
+        raise _too_large(f"{limit + 1} bytes or more, decoded", limit)
+    if not reader.eof:
+        raise Refused(400, f"the body is not valid {encoding}: it ends too early")
+    return whole
+
+
+def _headers_of(headers: list[tuple[bytes, bytes]], length: int) -> list[tuple[bytes, bytes]]:
+    """Of a body that was changed."""
+    gone = (b"content-encoding", b"content-length", b"transfer-encoding")
+    kept = [header for header in headers if header[0] not in gone]
+    return [*kept, (b"content-length", b"%d" % length)]
 
 
 def _replay(body: bytes, receive: "Receive") -> "Receive":

@@ -16,8 +16,9 @@ import time
 from collections.abc import Callable
 
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
-from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_checks import Limits, check, parsed
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_checks import Limits, parsed
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_limits import NO_CHAT
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_schema import check
 
 LIMITS = Limits(inputs=2048, ids=8192, vocab_size=30522, normalizes=True)
 
@@ -59,7 +60,7 @@ def main() -> None:
     tokenizer = AutoTokenizer.from_pretrained(folder) if folder else None
     print(f"ran on: {os.cpu_count()} cores, no server, no device; median of {arguments.repeat}")
     for name, body in bodies().items():
-        checks = seconds(lambda body=body: check(parsed(body), LIMITS), arguments.repeat)
+        checks = seconds(lambda body=body: check("/v1/embeddings", parsed(body), LIMITS), arguments.repeat)
         read = seconds(lambda body=body: adapter.validate_python(json.loads(body)), arguments.repeat)
         line = f"{name:20} {len(body):8} bytes: checks / vLLM's reading of the body {checks / read:.2f}"
         value = json.loads(body)["input"]

@@ -19,8 +19,13 @@ from fastapi.testclient import TestClient  # noqa: E402
 from pydantic import TypeAdapter  # noqa: E402
 
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.openai_errors import Refused  # noqa: E402
-from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_checks import Limits, check  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_checks import Limits  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_limits import RequestLimits  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_schema import (  # noqa: E402
+    FIELDS,
+    INVOCATIONS,
+    check,
+)
 
 OPTIONS = {"max_body_bytes": 1000, "max_inputs_per_request": 4, "max_ids_per_input": 5}
 
@@ -35,11 +40,13 @@ def limited_app(use_activation: bool | None = True, with_config: bool = True) ->
         app.state.vllm_config = SimpleNamespace(model_config=model)
     app.add_middleware(RequestLimits)
 
-    @app.post("/echo")
     async def echo(request: Request) -> dict:
         return {"body": (await request.body()).decode(), "length": request.headers.get("content-length")}
 
-    @app.get("/echo")
+    for path in ("/echo", INVOCATIONS, *FIELDS):
+        app.post(path)(echo)
+
+    @app.get("/v1/embeddings")
     async def get() -> str:
         return "got"
 
@@ -58,15 +65,15 @@ def refusal(answer) -> str:
 
 
 def test_good_bodies_pass_as_they_are(client):
-    for body in ('{"input": "a"}', '{"input": ["a", "b"]}', '{ "x":1e9, "y": null}', "", '{"input":"\\ud83d\\ude42"}'):
-        assert client.post("/echo", content=body).json()["body"] == body
-    assert client.get("/echo").json() == "got"
+    for body in ('{"input": "a"}', '{"input": ["a", "b"]}', '{ "x":1e9, "y": []}', "", '{"input":"\\ud83d\\ude42"}'):
+        assert client.post("/v1/embeddings", content=body).json()["body"] == body
+    assert client.get("/v1/embeddings").json() == "got"
 
 
 def test_a_body_may_have_so_many_bytes_and_no_more(client):
     fits = json.dumps({"input": "x" * (1000 - 13)})
-    assert len(fits) == 1000 and client.post("/echo", content=fits).status_code == 200
-    answer = client.post("/echo", content=fits + " ")
+    assert len(fits) == 1000 and client.post("/v1/embeddings", content=fits).status_code == 200
+    answer = client.post("/v1/embeddings", content=fits + " ")
     assert answer.status_code == 413 and refusal(answer) == "the body has 1001 bytes; the limit is 1000 bytes"
 
 
@@ -78,8 +85,8 @@ def test_a_body_without_a_length_is_read_no_further_than_the_limit(client):
             given.append(index)
             yield b" " * 100
 
-    assert client.post("/echo", content=chunks(20)).status_code == 413
-    answer = client.post("/echo", content=iter([b'{"input"', b': "a"}']))
+    assert client.post("/v1/embeddings", content=chunks(20)).status_code == 413
+    answer = client.post("/v1/embeddings", content=iter([b'{"input"', b': "a"}']))
     assert answer.json()["body"] == '{"input": "a"}'
 
     async def endless() -> tuple[int, list[int]]:
@@ -103,7 +110,7 @@ def test_a_body_without_a_length_is_read_no_further_than_the_limit(client):
 
 
 def test_lengths_that_are_no_numbers_or_too_long_for_one(client):
-    assert client.post("/echo", content="{}", headers={"Content-Length": "9" * 5000}).status_code == 413
+    assert client.post("/v1/embeddings", content="{}", headers={"Content-Length": "9" * 5000}).status_code == 413
 
 
 def test_a_client_that_goes_gets_no_answer():
@@ -116,7 +123,7 @@ def test_a_client_that_goes_gets_no_answer():
         async def send(message):
             sent.append(message)
 
-        scope = {"type": "http", "method": "POST", "path": "/echo", "headers": [], "app": limited_app()}
+        scope = {"type": "http", "method": "POST", "path": "/v1/embeddings", "headers": [], "app": limited_app()}
         await RequestLimits(None)(scope, receive, send)
         return sent
 
@@ -126,7 +133,12 @@ def test_a_client_that_goes_gets_no_answer():
 @pytest.mark.parametrize("content_type, status", [(None, 400), ("application/json", 400), ("text/plain", 200)])
 def test_bodies_of_other_types_are_left_to_vllm(client, content_type, status):
     headers = {"Content-Type": content_type} if content_type else {}
-    assert client.post("/echo", content="[", headers=headers).status_code == status
+    assert client.post("/v1/embeddings", content="[", headers=headers).status_code == status
+
+
+def route_of(body: dict) -> str:
+    """The first that has all of its fields."""
+    return next((path for path, fields in FIELDS.items() if body.keys() <= fields.keys()), "/v1/embeddings")
 
 
 @pytest.mark.parametrize(
@@ -147,14 +159,14 @@ def test_bodies_of_other_types_are_left_to_vllm(client, content_type, status):
     ],
 )
 def test_options_are_the_limits(client, body, said):
-    answer = client.post("/echo", json=body)
+    answer = client.post(route_of(body), json=body)
     assert answer.status_code == 400 and said in refusal(answer)
     assert answer.json()["error"]["param"] in body
 
 
 @pytest.mark.parametrize("body", [{"input": ["a"] * 4}, {"input": [1] * 5}, {"input": [[1] * 5] * 4}, {"tokens": [0]}])
 def test_the_limit_itself_is_allowed(client, body):
-    assert client.post("/echo", json=body).status_code == 200
+    assert client.post(route_of(body), json=body).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -171,13 +183,13 @@ def test_the_limit_itself_is_allowed(client, body):
     ],
 )
 def test_normalize_is_never_ignored(default, body, passes):
-    assert TestClient(limited_app(default)).post("/echo", json=body).status_code == (200 if passes else 400)
+    assert TestClient(limited_app(default)).post("/v1/embeddings", json=body).status_code == (200 if passes else 400)
 
 
 def test_without_vllms_configuration_what_is_known_is_checked():
     client = TestClient(limited_app(with_config=False))
-    assert client.post("/echo", json={"input": [10**6]}).status_code == 200
-    assert client.post("/echo", json={"input": [-1]}).status_code == 400
+    assert client.post("/v1/embeddings", json={"input": [10**6]}).status_code == 200
+    assert client.post("/v1/embeddings", json={"input": [-1]}).status_code == 400
 
 
 # --- what ids cost ---------------------------------------------------------------------------------------------------
@@ -185,7 +197,7 @@ def test_without_vllms_configuration_what_is_known_is_checked():
 
 @pytest.mark.parametrize("body", ['{"input": [1, 2]}', ' {"add_generation_prompt":false,"input":[[1],[2]]}\n'])
 def test_ids_are_marked_as_no_chat(client, body):
-    answer = client.post("/echo", content=body).json()
+    answer = client.post("/v1/embeddings", content=body).json()
     assert int(answer["length"]) == len(answer["body"])
     marked = json.loads(answer["body"])
     assert marked.pop("add_generation_prompt") is marked.pop("continue_final_message") is True
@@ -217,5 +229,5 @@ def test_vllm_reads_marked_ids_as_the_same_request_and_much_sooner(route, times_
 def test_the_checks_stop_at_the_first_fault():
     """Thousands of bad elements got 13 MB of message from vLLM."""
     with pytest.raises(Refused) as refused:
-        check({"input": [None] * 2000}, Limits(2048, 8192))
+        check("/v1/embeddings", {"input": [None] * 2000}, Limits(2048, 8192))
     assert len(refused.value.message) < 200 and refused.value.param == "input"

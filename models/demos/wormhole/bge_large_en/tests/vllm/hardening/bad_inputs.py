@@ -103,7 +103,8 @@ TOO_MUCH = [
     Bad({"input": [101] * 513}, "513 input tokens", "input_tokens"),
     Bad({"input": "word " * 255}, "at least 257 input tokens", "input_tokens"),
     Bad({"input": ["a", "word " * 300]}, "maximum context length is 256 tokens", "input_tokens"),
-    Bad({"input": "a" * 10**6}, "1000000 characters", "input_text"),
+    Bad({"input": "a," * 10**6}, "at least 257 input tokens", "input_tokens"),
+    Bad({"input": "\u200b " * 10**6}, "the limit is 147456", "input_text"),
     Bad({"text_1": "word " * 300, "text_2": "a"}, "maximum context length", ANY_PARAM, "/score"),
     Bad({"query": "a", "documents": ["a", "word " * 300]}, "maximum context length", ANY_PARAM, "/rerank"),
     Bad({"texts": ["word " * 300], "truncate": "NONE"}, "maximum context length", ANY_PARAM, "/v2/embed"),
@@ -173,10 +174,10 @@ TOKEN_IDS = [
 ]
 
 OPTIONS = [
-    *(Bad({"input": "a", "dimensions": d}, "does not support matryoshka") for d in (0, -1, 128, 1025, 2**70)),
+    *(Bad({"input": "a", "dimensions": d}, "only supports [384] matryoshka") for d in (0, -1, 128, 1025, 2**70)),
     Bad({"input": "a", "dimensions": "many"}, "valid integer", "dimensions"),
     Bad({"input": "a", "dimensions": 1.5}, "valid integer", "dimensions"),
-    Bad({"texts": ["a"], "output_dimension": 5}, "does not support matryoshka", path="/v2/embed"),
+    Bad({"texts": ["a"], "output_dimension": 5}, "only supports [384] matryoshka", path="/v2/embed"),
     Bad({"input": "a", "dimensions": 5}, "dimensions is currently not supported", path="/pooling"),
     Bad({"input": "a", "encoding_format": "hex"}, "'base64'", "encoding_format"),
     Bad({"input": "a", "encoding_format": 5}, "'base64'", "encoding_format"),
@@ -276,6 +277,18 @@ LEGAL = [
         "<script>",
         "'; DROP --",
     ),
-    *("a" * 101, "a" * 4000, "!" * 254, "word " * 254, "NaN", "null", "-1", "\\ud800"),
+    *(
+        "a" * 101,
+        "a" * 4000,
+        "a" * 10**6,
+        "a" + " " * 5000 + "b",
+        " ".join(["a" * 300] * 254),
+        "!" * 254,
+        "word " * 254,
+        "NaN",
+        "null",
+        "-1",
+        "\\ud800",
+    ),
 ]
 LEGAL_IDS = [[0], [101], [102, 101], [0] * 256, [30521], [100] * 3, [101, 102]]
