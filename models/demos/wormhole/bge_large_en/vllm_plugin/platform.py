@@ -21,6 +21,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.devices import card_groups
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import share_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import add_middleware, hide_api_keys
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.long_texts import check_after_tokenizing
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.start import prepare
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
 from models.demos.wormhole.bge_large_en.vllm_plugin.versions import VLLMValidationError
 
@@ -97,6 +98,7 @@ class TTPoolingPlatform(Platform):
         )
         add_middleware(parser)
         hide_api_keys(parser)
+        prepare(parser)
         cls._parsed = True
 
     @classmethod
