@@ -4,7 +4,7 @@
 
 """BGEForEmbedding: the encoder behind the interface that vLLM's Tenstorrent backends and their users call."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from loguru import logger
@@ -167,9 +167,12 @@ class BGEForEmbedding:
         """Of vLLM's interface for models that it runs itself: NotImplementedError, as this one embeds on the device."""
         raise NotImplementedError("BGEForEmbedding looks embeddings up on the device; call forward()")
 
-    def warm_up(self) -> None:
-        """Compile every shape that max_batch_size and max_seq_len allow, and capture traces where that works."""
-        self.runner.warm_up()
+    def warm_up(self, between: Callable[[], None] | None = None) -> None:
+        """Compile every shape that max_batch_size and max_seq_len allow, and capture traces where that works.
+
+        between: called before each shape; what it raises ends the warm-up.
+        """
+        self.runner.warm_up(between)
 
     def close(self) -> None:
         """Free traces and input tensors, before the device is closed; safe to call again."""

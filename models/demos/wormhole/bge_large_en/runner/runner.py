@@ -149,12 +149,15 @@ class EncoderRunner:
         for step in self._steps.values():
             step.forget()
 
-    def warm_up(self) -> None:
-        """Compile, and where possible capture, every shape, so that no later step is slower than the next."""
+    def warm_up(self, between: Callable[[], None] | None = None) -> None:
+        """Compile, and where possible capture, every shape, so that no later step is slower than the next.
+
+        between: called before each shape; what it raises ends the warm-up.
+        """
         with self._turn:
             self._check_alive()
             start = time.perf_counter()
-            self._make(list(self.plans))
+            self._make(list(self.plans), between)
         shapes = ", ".join(f"{b}x{s}{' packed' * packed}" for b, s, packed in self.plans)
         how, seconds = "captured" if self._traced else "compiled", time.perf_counter() - start
         logger.info(f"{how} {len(self.plans)} shapes in {seconds:.1f} s: {shapes}")
@@ -176,7 +179,7 @@ class EncoderRunner:
             self._make(list(self.plans) if self._traced else [shape])
         return self._steps[shape]
 
-    def _make(self, shapes: list[tuple[int, int, bool]]) -> None:
+    def _make(self, shapes: list[tuple[int, int, bool]], between: Callable[[], None] | None = None) -> None:
         """Make the steps of those `shapes` that have none yet."""
         shapes = [shape for shape in shapes if shape not in self._steps]
         progress = partial(tqdm, unit="shape", disable=None if len(shapes) > 1 else True)
@@ -185,10 +188,14 @@ class EncoderRunner:
         try:
             # All tensors first, then all captures: what is allocated while a trace exists may be overwritten by it.
             for shape in progress(shapes, desc="compile"):
+                if between:
+                    between()
                 sizes = (self.dims, self.pooling, self.plans[shape])
                 made[shape] = ShapeStep(self.device, self._queues, self._model, *sizes)
                 made[shape].compile()
             for step in progress(made.values(), desc="capture") if self._traced else ():
+                if between:
+                    between()
                 step.capture()
         except BaseException:
             _close(made.values())

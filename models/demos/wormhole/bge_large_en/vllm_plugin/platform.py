@@ -153,6 +153,8 @@ class TTPoolingPlatform(Platform):
         if getattr(vllm_config, "shutdown_timeout", None) == 0 and not cls._parsed:
             # vLLM's default kills the engine at once, and with it a device that is still open.
             vllm_config.shutdown_timeout = cls.default_shutdown_timeout
+        # How long vLLM waits for an engine that is told to stop before it is ready: 5 s of its own.
+        os.environ.setdefault("VLLM_WORKER_SHUTDOWN_TIMEOUT_SECONDS", str(getattr(vllm_config, "shutdown_timeout", 5)))
         cls._vocab_size = model_config.get_vocab_size()
 
     @classmethod

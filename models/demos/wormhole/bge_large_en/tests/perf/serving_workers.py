@@ -41,7 +41,7 @@ class HostOnlyModel:
             self.observer(step, sum(len(rows[text]) for text in texts), 0.0)
         return pooled
 
-    def warm_up(self) -> None:
+    def warm_up(self, between=None) -> None:
         """Nothing to compile."""
 
     def close(self) -> None:

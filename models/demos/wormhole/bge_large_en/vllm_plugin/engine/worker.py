@@ -4,6 +4,7 @@
 
 """The vLLM worker: one process, one mesh of Wormhole chips, one encoder."""
 
+import multiprocessing
 import time
 from contextlib import contextmanager
 from functools import cached_property
@@ -11,6 +12,7 @@ from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any
 
 import torch
+from vllm import envs
 from vllm.logger import init_logger
 from vllm.v1.outputs import EMPTY_MODEL_RUNNER_OUTPUT, ModelRunnerOutput
 from vllm.v1.worker.worker_base import WorkerBase
@@ -18,6 +20,7 @@ from vllm.v1.worker.worker_base import WorkerBase
 from models.demos.wormhole.bge_large_en.runner.mesh import open_mesh
 from models.demos.wormhole.bge_large_en.runner.target import DESCRIPTIONS, EMULATED, SILICON, target
 from models.demos.wormhole.bge_large_en.vllm_plugin import ARCHITECTURES, devices
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.early_stop import EarlyStop
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import DeviceMetrics, shared_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.parent_watch import end_with_parent
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.pooled_outputs import to_runner_output, whole_requests
@@ -38,6 +41,11 @@ logger = init_logger("vllm.tt_pooling.worker")
 
 
 OPENING = "opening the mesh; is it in use by another process, or does the card want a reset (tt-smi -r)?"
+
+
+def logs_no_traceback() -> bool:
+    """Whether a line is enough for what a user can mend: in a process of vLLM's own, and not at its debug level."""
+    return multiprocessing.parent_process() is not None and envs.VLLM_LOGGING_LEVEL != "DEBUG"
 
 
 def use_one_host_thread() -> None:
@@ -67,6 +75,10 @@ class TTPoolingWorker(WorkerBase):
     def watchdog(self) -> Watchdog:
         return Watchdog()
 
+    @cached_property
+    def early_stop(self) -> EarlyStop:
+        return EarlyStop()
+
     def init_device(self) -> None:
         """Bind this process to its cards, then open its mesh.
 
@@ -74,15 +86,16 @@ class TTPoolingWorker(WorkerBase):
         what is not there.
         """
         end_with_parent()
+        self.early_stop.listen()
         with self._closing_on_failure():
             self._open()
+            self.early_stop.check()
 
     def _open(self) -> None:
         options, on = self.options, target()
         # The fork assigns none.
         devices.bind_cards(getattr(self.parallel_config, "assigned_physical_gpu_ids", None))
-        log = logger.warning if on == EMULATED else logger.info
-        log("Serving on: %s", DESCRIPTIONS[on])
+        logger.info("Serving on: %s", DESCRIPTIONS[on])  # emulated only where that was asked for
         if on != EMULATED:
             use_one_host_thread()
         self._step_limit_s = options.step_limit(on_card=on == SILICON)
@@ -136,10 +149,11 @@ class TTPoolingWorker(WorkerBase):
         start = time.perf_counter()
         with self._closing_on_failure():
             try:
-                self.model.warm_up()
+                self.model.warm_up(self.early_stop.check)
             except Exception:
                 self.metrics.failure("warm_up")
                 raise
+            self.early_stop.check()
             self.guard.check(always=True)  # numbers too, before anyone is told that this serves
         seconds = time.perf_counter() - start
         self.metrics.warm_up(seconds)
@@ -217,10 +231,14 @@ class TTPoolingWorker(WorkerBase):
         # vLLM drops a worker that fails to start without calling its shutdown.
         try:
             yield
+        except SystemExit:
+            self.shutdown()
+            raise
         except BaseException as error:
-            # Before the tracebacks of three processes.
             logger.critical("The engine can't start: %s: %s", type(error).__name__, error)
             self.shutdown()
+            if isinstance(error, (ValueError, OSError)) and logs_no_traceback():
+                raise SystemExit(1) from error  # a user can mend it, and the line above says how
             raise
 
     def _embed(self, prompts: "Sequence[Sequence[int]]") -> torch.Tensor:

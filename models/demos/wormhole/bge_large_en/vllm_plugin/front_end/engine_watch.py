@@ -8,7 +8,7 @@ stop that lets accepted requests finish."""
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -19,12 +19,14 @@ from vllm.logger import init_logger
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.failed_rows import accept, failure
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
     from vllm.engine.protocol import EngineClient
 
 logger = init_logger("vllm.tt_pooling.engine_watch")
 
 ENGINE_DIED = 1  # exit status
+CLOSING_S = 5.0  # for the step that runs and the device to close
+GIVING_UP_S = 0.5
 STOPPING = {"error": {"message": "the server is stopping", "type": "ServiceUnavailable", "param": None, "code": 503}}
 
 
@@ -45,13 +47,39 @@ class EngineWatch:
         elif self._watched is None or scope["type"] != "http":
             await self.app(scope, receive, send)
         elif self._watched.stopping:
-            await JSONResponse(STOPPING, 503, {"Connection": "close", "Retry-After": "5"})(scope, receive, send)
+            await _refuse(scope, receive, send)
         else:
-            self._watched.answering += 1
-            try:
-                await self.app(scope, receive, send)
-            finally:
-                self._watched.answering -= 1
+            await self._answer(self._watched, scope, receive, send)
+
+    async def _answer(self, watched: "WatchedEngine", scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """503 in the place of an answer that the stop does not wait for any longer."""
+        complete = started = False
+
+        async def receive_until_given_up() -> "Message":
+            nonlocal complete
+            if not complete:
+                message = await receive()
+                complete = not message.get("more_body", False)
+                return message
+            # To vLLM, which listens for it, the client is gone: it gives the request up.
+            return await _first(receive(), watched.given_up.wait()) or {"type": "http.disconnect"}
+
+        async def send_unless_given_up(message: "Message") -> None:
+            nonlocal started
+            if started or not watched.given_up.is_set():
+                started = True
+                await send(message)
+
+        watched.answering += 1
+        try:
+            await self.app(scope, receive_until_given_up, send_unless_given_up)
+        except Exception:
+            if started or not watched.given_up.is_set():
+                raise
+        finally:
+            watched.answering -= 1
+        if not started and watched.given_up.is_set():
+            await _refuse(scope, receive, send)
 
     async def _live(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         # FastAPI puts itself into the scope; a server that only renders has no engine.
@@ -71,6 +99,8 @@ class WatchedEngine:
         self._engine, self._encode, self._shutdown = engine, engine.encode, engine.shutdown
         self._died: bool | None = None  # once it was told to stop
         self.stopping, self.answering = False, 0  # HTTP requests
+        self.given_up = asyncio.Event()  # set when those that are left get 503
+        self._loop = asyncio.get_running_loop()
         engine.encode, engine.shutdown = self.encode, self.shutdown
 
     async def encode(self, prompt, pooling_params, *args, **kwargs) -> AsyncIterator:
@@ -84,17 +114,43 @@ class WatchedEngine:
                 yield output
 
     def shutdown(self, timeout: float | None = None) -> None:
-        """As EngineClient.shutdown, after which every engine counts as errored; first up to `timeout` seconds for what
-        is being answered, unless called by the event loop, which answers."""
+        """As EngineClient.shutdown, after which every engine counts as errored.
+
+        Of `timeout` seconds all but CLOSING_S, or a quarter, are first for what is being answered, unless called by the
+        event loop, which answers. What is left then is given up.
+        """
         self._died, self.stopping = self.died(), True
-        end = time.monotonic() + (timeout or 0)
-        while self.answering and not _in_event_loop() and not self._engine.errored and time.monotonic() < end:
+        start, seconds = time.monotonic(), timeout or 0
+        if not _in_event_loop() and not self._engine.errored:
+            self._wait(start + seconds - min(CLOSING_S, seconds / 4))
+            if self.answering:
+                logger.warning("%d requests are not answered in time: they get 503", self.answering)
+                self._loop.call_soon_threadsafe(self.given_up.set)
+                self._wait(time.monotonic() + GIVING_UP_S)
+        self._shutdown(timeout=None if timeout is None else max(0.0, seconds - (time.monotonic() - start)))
+
+    def _wait(self, end: float) -> None:
+        while self.answering and not self._engine.errored and time.monotonic() < end:
             time.sleep(0.02)
-        self._shutdown(timeout=timeout)
 
     def died(self) -> bool:
         """Whether the engine died by itself."""
         return self._engine.errored if self._died is None else self._died
+
+
+async def _refuse(scope: "Scope", receive: "Receive", send: "Send") -> None:
+    await JSONResponse(STOPPING, 503, {"Connection": "close", "Retry-After": "5"})(scope, receive, send)
+
+
+async def _first(message: Awaitable, event: Awaitable) -> "Message | None":
+    """The message, None where the event comes first."""
+    waiting = [asyncio.ensure_future(message), asyncio.ensure_future(event)]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        return waiting[0].result() if waiting[0].done() else None
+    finally:
+        for task in waiting:
+            task.cancel()
 
 
 def _in_event_loop() -> bool:

@@ -25,7 +25,8 @@ class ModelDouble:
         self.log, self.fails_in, self.rows, self.normalize = log, fails_in, None, True
         self._do("initialize", arguments)
 
-    def warm_up(self):
+    def warm_up(self, between):
+        between()
         self._do("warm_up")
 
     def close(self):

@@ -5,6 +5,7 @@
 """The API server's side of faults over a double of vLLM's engine client; real servers: test_faults.py."""
 
 import asyncio
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -39,6 +40,13 @@ class Engine:
         self.errored = True
 
 
+def watch(engine: Engine) -> None:
+    async def in_a_loop():
+        WatchedEngine(engine)
+
+    asyncio.run(in_a_loop())
+
+
 def encode(engine: Engine) -> list:
     async def collect():
         return [output async for output in engine.encode("text", PoolingParams(task="embed"), "id")]
@@ -48,7 +56,7 @@ def encode(engine: Engine) -> list:
 
 def test_a_failed_row_is_an_error_and_a_vector_is_a_vector():
     engine = Engine(torch.ones(4))
-    WatchedEngine(engine)
+    watch(engine)
     assert torch.equal(encode(engine)[0].outputs.data, torch.ones(4)) and accepted(engine.params)
     engine.row = failed_row("request id failed twice")
     with pytest.raises(GenerationError, match="request id failed twice"):
@@ -134,9 +142,70 @@ def test_a_stop_waits_for_what_is_being_answered_and_refuses_the_rest():
     assert events == [503, "answered"] and engine.errored
 
 
-def test_a_stop_waits_no_longer_than_it_may():
-    engine = Engine(torch.ones(4))
-    watched = WatchedEngine(engine)
-    watched.answering = 1
-    engine.shutdown(timeout=0.1)
-    assert engine.errored and not watched.died()
+def stop_while(answering, timeout: float) -> tuple[Engine, list, float]:
+    """What a client gets whose request `answering` answers while the server stops, and how long the stop took."""
+    engine, sent = Engine(torch.ones(4)), []
+    app = SimpleNamespace(state=SimpleNamespace(engine_client=engine))
+    stopped, times = asyncio.Event(), []
+
+    async def application(scope, receive, send):
+        await (stopped.wait() if scope["type"] == "lifespan" else answering(receive, send))
+
+    async def send(message):
+        sent.append(message)
+
+    messages = [{"type": "http.request", "body": b"{}", "more_body": False}]
+
+    async def receive():
+        return messages.pop() if messages else await asyncio.Event().wait()  # a client that stays
+
+    def stop() -> None:
+        start = time.monotonic()
+        engine.shutdown(timeout=timeout)
+        times.append(time.monotonic() - start)
+
+    async def live():
+        watch = EngineWatch(application)
+        life = asyncio.create_task(watch({"type": "lifespan", "app": app}, None, None))
+        await asyncio.sleep(0)
+        accepted = asyncio.create_task(watch({"type": "http"}, receive, send))
+        await asyncio.sleep(0.05)
+        await asyncio.gather(asyncio.get_running_loop().run_in_executor(None, stop), accepted)
+        stopped.set()
+        await life
+
+    asyncio.run(live())
+    return engine, sent, times[0]
+
+
+async def as_vllm(receive, send):
+    """vLLM's routes: a body, then nothing until the client is gone, and then an answer that nobody is there for."""
+    await receive()
+    assert (await receive())["type"] == "http.disconnect"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"null"})
+
+
+async def fails(receive, send):
+    await receive()
+    await receive()
+    raise RuntimeError("cannot schedule new futures after shutdown")
+
+
+@pytest.mark.parametrize("answering", [as_vllm, fails])
+def test_what_is_not_served_in_time_gets_503(answering):
+    engine, (start, body), seconds = stop_while(answering, timeout=0.4)
+    assert engine.errored and 0.25 < seconds < 1.5
+    headers = dict(start["headers"])
+    assert start["status"] == 503 and headers[b"retry-after"] == b"5" and b"the server is stopping" in body["body"]
+
+
+def test_an_answer_that_has_begun_is_not_mended():
+    async def half(receive, send):
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await receive()
+        await send({"type": "http.response.body", "body": b"whole"})
+
+    _, sent, _ = stop_while(half, timeout=0.4)
+    assert [message.get("status", message.get("body")) for message in sent] == [200, b"whole"]

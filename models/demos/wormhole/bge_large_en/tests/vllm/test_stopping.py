@@ -1,0 +1,44 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""A server that is told to stop before it is ready: at once while it imports, between two shapes while it warms up."""
+
+import re
+import time
+
+import pytest
+
+from models.demos.wormhole.bge_large_en.tests.vllm.server import START_LIMIT_S, Server
+
+pytest.importorskip("vllm")
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(START_LIMIT_S + 300)]
+
+TIMEOUT_S = 20  # --shutdown-timeout
+
+
+@pytest.mark.parametrize(
+    "moment, closed",
+    [("Platform plugin tt_bge is activated", False), ("tokens, 8 rows a step", True)],
+    ids=["imports", "warm-up"],
+)
+def test_a_stop_before_the_server_is_ready(minilm, vllm_environment, tmp_path, moment, closed):
+    flags = ["--model", str(minilm), "--max-model-len", "256"]
+    server = Server(flags, {**vllm_environment, "PYTHONUNBUFFERED": "1"}, tmp_path / "server.log")
+    try:
+        deadline = time.monotonic() + START_LIMIT_S
+        while moment not in server.log.read_text() and server.process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        time.sleep(2)  # into it
+        start = time.monotonic()
+        server.stop()
+        assert time.monotonic() - start < TIMEOUT_S + 2
+        log = server.log.read_text()
+        assert "Traceback" not in log and "force killing" not in log and "can't start" not in log, server.tail()
+        assert ("Closed the device in" in log) is closed, server.tail()
+        assert not re.search(r"compiled \d+ shapes", log), "it was over before"
+    finally:
+        if server.process.poll() is None:
+            server.process.kill()
