@@ -20,21 +20,29 @@ if [ $# -gt 0 ] && [ "${1#-}" = "$1" ]; then
     shift
 fi
 
-host=127.0.0.1
-port=8000
+# Options by name, with their values: of those given here none is given twice.
+declare -A given=()
 option=
 for word in "$@"; do
     case $word in
         --model | --model=*) echo "serve: give the model as the first argument, not with '$word'" >&2 && exit 2 ;;
-        --host=*) host=${word#*=} ;;
-        --port=*) port=${word#*=} ;;
+        --*=*)
+            option=${word%%=*}
+            given[${option//_/-}]=${word#*=}
+            option=
+            ;;
+        --*)
+            option=${word//_/-}
+            given[$option]=
+            ;;
+        *) [ -z "$option" ] || given[$option]+=${given[$option]:+ }$word ;;
     esac
-    case $option in
-        --host) host=$word ;;
-        --port) port=$word ;;
-    esac
-    option=$word
 done
+# default NAME VALUE: the option, unless it is given.
+options=()
+default() {
+    [ -n "${given[$1]+set}" ] || { given[$1]=$2 && options+=("$1" "$2"); }
+}
 
 # Three lines: the folder or name to load, the name to serve it under, where its weights come from.
 choice=$("$python" -m models.demos.wormhole.bge_large_en.demo.checkpoints "${model[@]}")
@@ -54,13 +62,22 @@ if [ -d "$checkpoint" ]; then
     export HF_HUB_OFFLINE=${HF_HUB_OFFLINE-1}
 fi
 
+default --served-model-name "$served_name"
+default --host 127.0.0.1
+default --port 8000
+# It lets the workers close the device; vLLM kills them at once by default.
+default --shutdown-timeout 20
+scheme=http
+[ -z "${given[--ssl-certfile]-}${given[--ssl-keyfile]-}" ] || scheme=https
+url=$scheme://${given[--host]}:${given[--port]}
+address="$url/v1/embeddings (ready when $url/health answers)"
+[ -z "${given[--uds]-}" ] || address="/v1/embeddings on the socket ${given[--uds]} (ready when /health answers)"
+
 cat <<BANNER
-model    $served_name
+model    ${given[--served-model-name]}
 weights  $weights
 target   $target
-address  http://$host:$port/v1/embeddings (ready when http://$host:$port/health answers)
+address  $address
 BANNER
 
-# The shutdown timeout lets the workers close the device; vLLM kills them at once by default.
-exec "$python" -m vllm.entrypoints.openai.api_server --model "$checkpoint" --served-model-name "$served_name" \
-    --host 127.0.0.1 --port 8000 --shutdown-timeout 20 "$@"
+exec "$python" -m vllm.entrypoints.openai.api_server --model "$checkpoint" "${options[@]}" "$@"

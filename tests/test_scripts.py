@@ -240,6 +240,22 @@ def test_serve_leaves_the_hub_on_for_a_name(recorded):
     assert "http://0.0.0.0:8000/" in done.stdout
 
 
+@pytest.mark.parametrize(
+    "given, model, address",
+    [
+        (["--ssl-keyfile", "k", "--ssl-certfile=c"], "name", "https://127.0.0.1:8000/v1/embeddings (ready when https:"),
+        (["--uds", "/run/a socket"], "name", "/v1/embeddings on the socket /run/a socket ("),
+        (["--served-model-name", "one", "two", "--port=9"], "one two", "http://127.0.0.1:9/"),
+        (["--served_model_name", "one", "--shutdown_timeout", "5"], "one", "http://127.0.0.1:8000/"),
+    ],
+)
+def test_serve_says_what_is_asked_for_and_gives_nothing_twice(recorded, given, model, address):
+    done, lines = recorded("serve.sh", *given, choice="org/model\\nname\\nhub")
+    assert done.returncode == 0 and lines[0] == f"model    {model}" and lines[3].startswith(f"address  {address}")
+    names = [line.partition("=")[0].replace("_", "-") for line in lines if line.startswith("--")]
+    assert len(names) == len(set(names)) and {"--host", "--port", "--shutdown-timeout"} <= set(names)
+
+
 def test_serve_stops_when_the_model_cannot_be_had(recorded, tmp_path):
     done, lines = recorded("serve.sh", "no/such")
     assert done.returncode != 0 and lines == []
@@ -255,7 +271,7 @@ def test_serve_wants_the_model_first(recorded):
 def test_test_script_leaves_long_tests_out_unless_asked(recorded, given, marks):
     done, lines = recorded("test.sh", *given)
     assert done.returncode == 0, done.stderr
-    assert lines[1:] == ["-m", "pytest", *(["-m", "not slow and not quality"] if marks else []), *given]
+    assert lines[1:] == ["-m", "pytest", *(["-m", "not slow and not quality and not clients"] if marks else []), *given]
 
 
 @pytest.mark.parametrize("name, code", [([], 0), (["no-such-organisation/no-such-model"], 1)])

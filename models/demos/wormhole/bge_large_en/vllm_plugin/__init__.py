@@ -10,6 +10,7 @@ Entry points (pyproject.toml): `platform_plugin` in vllm.platform_plugins, `gene
 vLLM calls both while it is itself being imported, so what this module imports imports nothing but the standard library.
 """
 
+import os
 import re
 
 from models.demos.wormhole.bge_large_en.demo.registration import ARCHITECTURES, register_models
@@ -25,6 +26,8 @@ def platform_plugin() -> str | None:
 
     vLLM refuses to start with two active platform plugins, so this one steps back.
     """
+    # ttnn logs its whole configuration at the debug level, which is loguru's default.
+    os.environ.setdefault("LOGURU_LEVEL", "INFO")
     others = _other_tt_plugins()
     if others:
         from vllm.logger import init_logger

@@ -23,6 +23,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import add_middlew
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.long_texts import check_after_tokenizing
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.start import prepare
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
+from models.demos.wormhole.bge_large_en.vllm_plugin.quiet import be_calm
 from models.demos.wormhole.bge_large_en.vllm_plugin.versions import VLLMValidationError
 
 if TYPE_CHECKING:  # vllm.config resolves the current platform while it is imported: a cycle
@@ -62,6 +63,9 @@ class TTPoolingPlatform(Platform):
     _card_groups: ClassVar[list[str] | None] = None
     # validate_request gets no configuration, so the last configured model's vocabulary size (tokens) is kept here.
     _vocab_size: ClassVar[int | None] = None
+
+    def __init__(self) -> None:
+        be_calm()  # vLLM makes one of the platform that it has chosen, in every process
 
     @property
     def supported_dtypes(self) -> list[torch.dtype]:

@@ -1,0 +1,48 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""What vLLM 0.25.1 logs that says nothing of an encoder on this platform, or that its user can do nothing about.
+
+All of it is there with VLLM_LOGGING_LEVEL=DEBUG.
+"""
+
+import logging
+import os
+
+# Of vLLM's lines below WARNING these are of use to who serves: what was asked for, where it listens, and that it stops.
+KEPT = (
+    ("vllm.tt_pooling", ""),
+    ("vllm.entrypoints.openai.api_server", "Starting vLLM server"),
+    ("vllm.entrypoints.serve.utils.api_utils", "non-default args"),
+    ("vllm.entrypoints.launcher", "[shutdown]"),
+    ("vllm.v1", "[shutdown]"),
+)
+# Loggers and beginnings of warnings.
+NOT_FOR_USERS = (
+    ("vllm.config.vllm", "Inductor compilation was disabled"),  # there is none for this device
+    ("vllm.utils.system_utils", "Found ulimit"),  # of a number of connections that Admission bounds before
+    ("vllm.entrypoints.pooling", "To make v1/embeddings API fast, please install orjson"),
+)
+
+
+def be_calm() -> None:
+    """Leave out of this process's log what is not for users; safe to call again, nothing at the debug level."""
+    if os.environ.get("VLLM_LOGGING_LEVEL", "INFO").upper() == "DEBUG":
+        return
+    # On import, of a CUDA that is not looked for here.
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+    for handler in logging.getLogger("vllm").handlers:
+        if not any(isinstance(known, _ForUsers) for known in handler.filters):
+            handler.addFilter(_ForUsers())
+
+
+class _ForUsers(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return _is_of(record, KEPT)
+        return record.levelno > logging.WARNING or not _is_of(record, NOT_FOR_USERS)
+
+
+def _is_of(record: logging.LogRecord, lines: tuple[tuple[str, str], ...]) -> bool:
+    return any(record.name.startswith(name) and str(record.msg).startswith(text) for name, text in lines)
