@@ -229,7 +229,7 @@ are served in vLLM.
 """,
             (
                 *model(
-                    "demo/VLLM_INTEGRATION.md", "tests/vllm/test_clients.py", "tests/vllm/test_integration_guide.py"
+                    "demo/VLLM_INTEGRATION.md", "tests/vllm/clients/*", "tests/vllm/test_integration_guide.py"
                 ),
                 "tech_reports/LLMs/*",
             ),

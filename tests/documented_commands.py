@@ -117,7 +117,7 @@ ELSEWHERE = {
         "tests/test_documented_commands.py::serve"
     ),
     "pip install --no-deps vllm_plugin": f"{VLLM}/test_active_platform.py::test_entry_points_install_alone",
-    "pytest -m slow …/tests/vllm/test_clients.py": f"{VLLM}/test_clients.py::test_vectors_are_the_references",
+    "./scripts/test.sh -m clients": f"{VLLM}/clients/test_guides_blocks.py::test_vectors_are_the_references",
     "vllm bench serve --backend openai-embeddings --endpoint /v1/embeddings": f"{VLLM}/test_bge_server.py::test_bench_serve",
 }
 

@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Pins environment.in afresh: writes environment.txt and torch.txt (CPython 3.10 and 3.12, x86-64 Linux) and check.txt, and brings the
-# hashes of the other .txt files up to date. setup_env.sh installs nothing whose hash is not in one of them.
+# other .txt files up to date. setup_env.sh installs nothing whose hash is not in one of them.
 # Needs an environment made by scripts/setup_env.sh, whose uv and whose vLLM wheel it reads.
 # Pins that still satisfy everything are kept; delete a line of the .txt files to have it resolved anew.
 set -euo pipefail
@@ -57,4 +57,8 @@ for name in uv vllm data data-fallback; do
     "$venv/bin/python" -m uv pip compile -q --no-deps --generate-hashes --python-version 3.12 --no-annotate --no-header \
         "$here/$name.txt" >>"$name.txt"
 done
-mv uv.txt vllm.txt data.txt data-fallback.txt torch.txt environment.txt check.txt "$here/"
+# Of an environment of its own, whose pins are those of its packages.
+grep '^#' "$here/clients.txt" >clients.txt
+"$venv/bin/python" -m uv pip compile -q --generate-hashes --python-version 3.12 --no-annotate --no-header \
+    "$here/clients.in" >>clients.txt
+mv clients.txt uv.txt vllm.txt data.txt data-fallback.txt torch.txt environment.txt check.txt "$here/"

@@ -2,18 +2,14 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""The embedding classes of LangChain and LlamaIndex against the server, in an environment of their own.
+"""The guide's blocks for LangChain and LlamaIndex against the server.
 
-    pytest -m slow models/demos/wormhole/bge_large_en/tests/vllm/test_clients.py
-
-They bring 80 packages (230 MB) and pins of their own, so they stay out of this repository's environment; the tests
-install them with uv into a temporary folder, and skip where that fails (no registry).
+./scripts/test.sh -m clients
 """
 
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,23 +17,18 @@ import torch
 
 from models.demos.wormhole.bge_large_en.tests.vllm.server import NAME, START_LIMIT_S, assert_like
 
-pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(START_LIMIT_S + 900)]
+pytestmark = pytest.mark.timeout(START_LIMIT_S + 900)
 
-PACKAGES = [
-    "langchain-openai==1.7.3",
-    "llama-index-embeddings-openai==0.6.0",
-    "llama-index-embeddings-openai-like==0.4.0",
-]
 TEXTS = [
     "The cat sat on the mat and looked out of the window at the birds.",
     "Stock markets fell sharply on Monday after a weak report on jobs.",
     "Bread is made of flour, water, salt and yeast, and of patience.",
 ]
 # What a user writes, as the guide has it, and what is then asked; `url` and `name` are the server's.
-GUIDE = (Path(__file__).parents[2] / "demo" / "VLLM_INTEGRATION.md").read_text(encoding="utf-8")
+GUIDE = (Path(__file__).parents[3] / "demo" / "VLLM_INTEGRATION.md").read_text(encoding="utf-8")
 LANGCHAIN, LLAMA_INDEX = (
     block.replace('"BAAI/bge-large-en-v1.5"', "name").replace('"http://localhost:8000/v1"', "url")
-    for block in re.findall(r"<!-- runs: test_clients.py -->\n```python\n(.*?)```", GUIDE, re.S)
+    for block in re.findall(r"<!-- runs: clients -->\n```python\n(.*?)```", GUIDE, re.S)
 )
 LANGCHAIN += "answer = embeddings.embed_documents(texts), embeddings.embed_query(texts[0])"
 LLAMA_INDEX += "answer = embedding.get_text_embedding_batch(texts), embedding.get_query_embedding(texts[0])"
@@ -50,21 +41,6 @@ encoding = tiktoken.Encoding("bytes", pat_str=".", mergeable_ranks={bytes([i]): 
 tiktoken.encoding_for_model = tiktoken.get_encoding = lambda name: encoding
 answer = OpenAIEmbeddings(model=name, base_url=url, api_key="unused").embed_documents(texts), None
 """
-
-
-@pytest.fixture(scope="session")
-def client_python(tmp_path_factory) -> str:
-    folder = tmp_path_factory.mktemp("clients")
-    uv = [sys.executable, "-m", "uv"]
-    python = folder / "bin" / "python"
-    for command in (
-        [*uv, "venv", "-q", "-p", sys.executable, folder],
-        [*uv, "pip", "install", "-q", "--python", python, *PACKAGES],
-    ):
-        done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=600)
-        if done.returncode != 0:
-            pytest.skip(f"cannot install {PACKAGES}: {done.stderr[-300:]}")
-    return str(python)
 
 
 @pytest.fixture
