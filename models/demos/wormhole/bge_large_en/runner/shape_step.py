@@ -62,6 +62,8 @@ class ShapeStep:
         self._results: list[ttnn.Tensor] = []
         self._host_results: list[ttnn.Tensor] = []
         self.forget()
+        # The new tensors may lie where a step still on its way has tensors that the host freed once it was dispatched.
+        self._staging_free = queues.record(COMPUTE)
         self._upload(list(host))
 
     def _allocate_input(self, name: str, tensor):
@@ -69,7 +71,7 @@ class ShapeStep:
         return ttnn.allocate_tensor_on_device(tensor.shape, tensor.dtype, tensor.layout, self.device, memory)
 
     def forget(self) -> None:
-        """Drop all events, when the device is idle: at the start, and after a step that failed."""
+        """Drop all events, after a step that failed, when the device is idle."""
         self._staging_free, self._next, self._flying = None, 0, 0
 
     def submit(self, rows: Sequence[Row], places: Sequence[Place]) -> Pending:

@@ -6,23 +6,38 @@
 
 Two commands are ordered if they are on one queue, if an event recorded after the first is waited for before the second,
 or if the host waited for the first before it issued the second. Two that touch the same tensor, one of them writing,
-must be ordered: otherwise a value is read before it is there, or overwritten before it is read. If all of them are, the
-device does what the commands do one after another, and following the values through them tells whose result is read.
+must be ordered: otherwise a value is read before it is there, or overwritten before it is read. So must two that touch
+different tensors at the same place: the host frees a forward's intermediate tensors when it has dispatched it, and may
+give their DRAM away while the programs are still to run. If all of them are ordered, the device does what the commands do
+one after another, and following the values through them tells whose result is read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+import ttnn
 from models.demos.wormhole.bge_large_en.runner.queues import COMPUTE, Queues
+from models.demos.wormhole.bge_large_en.runner.shape_step import ShapeStep
 
-HOST = "host"
+HOST, DRAM = "host", ttnn.BufferType.DRAM
+
+
+class Place(NamedTuple):
+    """Where a tensor called `name` lies: bytes [start, end) of every DRAM bank."""
+
+    name: object
+    start: int
+    end: int
 
 
 @dataclass(frozen=True)
 class Command:
     """kind: method of Queues, "fill" or "take" (of the host). reads, writes: names of tensors. step: its number.
 
-    values: of a fill what it writes to each host tensor; of a take what it must find there.
+    values: of a fill what it writes to each host tensor; of a take what it must find there. places: of the tensors in
+    DRAM that it uses, those of a forward that the host has freed again among them.
     """
 
     kind: str
@@ -32,6 +47,7 @@ class Command:
     writes: tuple = ()
     event: int | None = None
     values: tuple = ()
+    places: tuple[Place, ...] = ()
 
 
 @dataclass
@@ -43,14 +59,38 @@ class CommandLog:
     paused: bool = False
     _kept: list = field(default_factory=list)
 
-    def add(self, kind: str, queue, reads=(), writes=(), event=None, values=()) -> None:
+    def add(self, kind: str, queue, reads=(), writes=(), event=None, values=(), freed: Sequence[Place] = ()) -> None:
         if not self.paused:
             names = [tuple(self.name(tensor) for tensor in tensors) for tensors in (reads, writes)]
-            self.commands.append(Command(kind, queue, self.step, *names, event, values))
+            places = tuple(p for tensor in (*reads, *writes) if (p := self._place(tensor))) + tuple(freed)
+            self.commands.append(Command(kind, queue, self.step, *names, event, values, places))
 
     def name(self, tensor) -> int:
         self._kept.append(tensor)  # so that no later object gets its id
         return id(tensor)
+
+    def _place(self, tensor) -> Place | None:
+        """None for a tensor that is on the host, or in L1, which only programs of the compute queue touch."""
+        if tensor.storage_type() != ttnn.StorageType.DEVICE or tensor.memory_config().buffer_type != DRAM:
+            return None
+        pages = -(-tensor.buffer_num_pages() // ttnn.get_memory_view(tensor.device(), DRAM).num_banks)
+        start = tensor.buffer_address()
+        return Place(self.name(tensor), start, start + pages * tensor.buffer_aligned_page_size())
+
+    @contextmanager
+    def freed_places(self) -> Iterator[list[Place]]:
+        """Yields a list that at the end has where in DRAM tensors lay that were freed within it."""
+        found: list[Place] = []
+        ttnn.graph.begin_graph_capture(ttnn.graph.RunMode.NORMAL)
+        try:
+            yield found
+        finally:
+            graph = ttnn.graph.end_graph_capture()
+        for index, node in enumerate(graph):
+            at = node["params"]
+            if node["node_type"] == "buffer_deallocate" and at["type"] == "DRAM":
+                start = int(at["address"])
+                found.append(Place((self.step, index), start, start + int(at["max_size_per_bank"])))
 
 
 class RecordingQueues(Queues):
@@ -133,12 +173,27 @@ def record_step(step, log: CommandLog, queues: RecordingQueues, monkeypatch) -> 
         monkeypatch.setattr(step, "_trace", ([inputs[name] for name in host], [step._output]))
 
 
+def record_forwards(log: CommandLog, monkeypatch) -> None:
+    """Make every ShapeStep log its forwards, those that compile it among them, with the DRAM that they free."""
+    forward = ShapeStep._forward
+
+    def forwarded(step):
+        with log.freed_places() as freed:
+            log.paused = True
+            forward(step)
+            log.paused = False
+        log.add("execute", COMPUTE, step._input.values(), [step._output], freed=freed)
+
+    monkeypatch.setattr(ShapeStep, "_forward", forwarded)
+
+
 def hazards(commands: Sequence[Command]) -> list[str]:
     """What could go wrong, a line each; empty if nothing can."""
     found: list[str] = []
     clocks: dict = {}  # timeline -> {timeline: commands of it that are over before the next of this one starts}
     events: dict[int, dict] = {}
     accesses: dict[int, list] = {}
+    used: list = []  # (place, command, queue, count)
     values: dict[int, object] = {}
     for command in commands:
         clock = clocks.setdefault(command.queue, {})
@@ -150,7 +205,15 @@ def hazards(commands: Sequence[Command]) -> list[str]:
             for other, queue, count, wrote in accesses.setdefault(tensor, []):
                 if (writes or wrote) and clock.get(queue, 0) < count:
                     found.append(f"{command.kind} of step {command.step} races {other.kind} of step {other.step}")
+        for place in command.places:
+            for at, other, queue, count in used:
+                apart = at.name == place.name or at.end <= place.start or place.end <= at.start
+                if not apart and clock.get(queue, 0) < count:
+                    found.append(
+                        f"{command.kind} of step {command.step} takes DRAM of {other.kind} of step {other.step}"
+                    )
         clock[command.queue] = clock.get(command.queue, 0) + 1
+        used += [(place, command, command.queue, clock[command.queue]) for place in command.places]
         for tensors, wrote in ((command.reads, False), (command.writes, True)):
             for tensor in tensors:
                 # The host's writes are over when they return, and so is its memory's use by a write command.

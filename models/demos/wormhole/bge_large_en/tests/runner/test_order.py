@@ -15,6 +15,7 @@ from models.demos.wormhole.bge_large_en.tests.runner.command_log import (
     CommandLog,
     RecordingQueues,
     hazards,
+    record_forwards,
     record_step,
 )
 from models.demos.wormhole.bge_large_en.tests.runner.small_model import small_runner, texts
@@ -119,6 +120,22 @@ def test_real_events_and_copies(device, monkeypatch):
     alone = torch.cat([runner.run([row]) for row in (rows[0], rows[45], rows[80])])
     runner.close()
     assert torch.equal(pooled[[0, 45, 80]], alone)
+
+
+@DEVICE_PARAMS
+def test_a_shape_made_while_a_step_runs(device, monkeypatch):
+    """Without traces a shape is made when a text first needs it, where tensors of the step before it may have lain."""
+    log = CommandLog()
+    record_forwards(log, monkeypatch)
+    runner = small_runner(device, length=64, buckets=Buckets((32, 64), (8,)), queues=RecordingQueues(device, log, True))
+    rows = texts([60, 20])
+    assert [step.sequence for step in runner.planned(rows)] == [64, 32]
+    runner.run(rows)
+    used = [place for command in log.commands if command.kind == "execute" for place in command.places]
+    writes = [place for command in log.commands if command.kind == "write" for place in command.places]
+    assert any(a.start < b.end and b.start < a.end for a in used for b in writes if a.name != b.name)
+    runner.close()
+    assert hazards(log.commands) == []
 
 
 def test_one_queue_needs_no_events(device, capfd):
