@@ -34,7 +34,7 @@ from models.demos.wormhole.bge_large_en.demo.checkpoints import (
 )
 from models.demos.wormhole.bge_large_en.demo.evaluation.report import Score, report, table
 from models.demos.wormhole.bge_large_en.reference import published
-from models.demos.wormhole.bge_large_en.runner.device_params import DEVICE_PARAMS
+from models.demos.wormhole.bge_large_en.runner.device_params import DEVICE_PARAMS, QUEUES
 from models.demos.wormhole.bge_large_en.runner.target import DESCRIPTIONS, NoCard, target
 from models.demos.wormhole.bge_large_en.tt.profiles import PROFILES
 
@@ -85,12 +85,13 @@ def evaluate(
     batch_size: int = MAX_BATCH,
     instruction: str | None = None,
     whole: bool = True,
+    num_command_queues: int = 1,
 ) -> tuple[list[Score], dict]:
     """Main scores of loaded tasks on an open device or mesh in each profile, and in fp32; and how they were taken.
 
     max_seq_len: tokens, by default those that the checkpoint was made for. batch_size: rows of a step per chip.
     instruction: for queries, by default what the checkpoint wants. whole: False for limited tasks, whose scores are not
-    set beside the published ones.
+    set beside the published ones. num_command_queues: what the device was opened with.
     """
     from models.demos.wormhole.bge_large_en.demo.evaluation import mteb_tasks
     from models.demos.wormhole.bge_large_en.demo.text_encoder import TextEncoder, query_instruction
@@ -107,7 +108,7 @@ def evaluate(
 
     found = {}
     for profile in profiles:
-        options = dict(max_batch_size=batch_size, optimizations=profile)
+        options = dict(max_batch_size=batch_size, optimizations=profile, num_command_queues=num_command_queues)
         with TextEncoder(device, folder, max_seq_len, **options) as encoder:
             found[profile] = scores_of(encoder.encode)
     reference = ReferenceEncoder.from_pretrained(folder)
@@ -143,7 +144,7 @@ def run_bge_evaluation(device, model_name, sequence_length, dataset_name, max_sa
     """A part of a task in the default profile. Skips without mteb."""
     pytest.importorskip("mteb")
     tasks = load_tasks([dataset_name], limit=max_samples)
-    options = dict(max_seq_len=sequence_length, batch_size=batch_size, whole=False)
+    options = dict(max_seq_len=sequence_length, batch_size=batch_size, whole=False, num_command_queues=QUEUES)
     scores, setting = evaluate(device, choose_located(model_name, locate), tasks, **options)
     logger.info("\n".join(["", describe(runs_on=DESCRIPTIONS[target()], **setting), table(scores)]))
     for score in scores:
@@ -248,6 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             max_seq_len=asked.max_seq_len,
             instruction=asked.query_instruction,
             whole=asked.limit is None,
+            num_command_queues=QUEUES,
         )
     setting.update(runs_on=runs_on, limit=asked.limit, versions={p: metadata.version(p) for p in PACKAGES})
     print(describe(**setting), table(scores), sep="\n")

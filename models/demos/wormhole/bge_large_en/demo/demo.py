@@ -23,7 +23,7 @@ from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbeddi
 from models.demos.wormhole.bge_large_en.demo.search.similarity_plot import similarity_matrix
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
 from models.demos.wormhole.bge_large_en.reference.seeded_checkpoint import write_seeded_checkpoint
-from models.demos.wormhole.bge_large_en.runner.device_params import DEVICE_PARAMS
+from models.demos.wormhole.bge_large_en.runner.device_params import DEVICE_PARAMS, QUEUES
 from models.demos.wormhole.bge_large_en.tt.checkpoint import locate
 
 SENTENCES = [
@@ -75,7 +75,8 @@ def check(vectors: torch.Tensor, checkpoint: Path, batch) -> None:
 
 def run_bge_demo_inference(device, checkpoint, sequence_length) -> None:
     """The class used directly; every chip of a mesh gets the sentences."""
-    model = BGEForEmbedding(device=device, model_name=str(checkpoint), max_seq_len=sequence_length)
+    options = dict(max_seq_len=sequence_length, num_command_queues=QUEUES)
+    model = BGEForEmbedding(device=device, model_name=str(checkpoint), **options)
     batch = tokenize(checkpoint, SENTENCES * device.get_num_devices(), sequence_length)
     vectors = model.forward(batch["input_ids"], attention_mask=batch["attention_mask"])
     model.close()
@@ -92,6 +93,7 @@ def run_bge_vllm_demo(device, checkpoint, sequence_length) -> None:
         max_seq_len=sequence_length,
         model_location_generator=lambda name: checkpoint,
         tt_data_parallel=chips,
+        num_command_queues=QUEUES,
     )
     assert (model.get_embedding_dim(), model.get_max_seq_len()) == (config.hidden_size, sequence_length)
     long = [" ".join([sentence] * 40) for sentence in SENTENCES]

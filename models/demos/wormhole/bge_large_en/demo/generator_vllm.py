@@ -58,6 +58,7 @@ class BGEForEmbedding:
         vllm_config=None,
         prefix: str = "",
         observer=None,
+        num_command_queues: int = 1,
     ):
         """device: an open ttnn device or mesh. model_location_generator: function from a name to a folder or name.
 
@@ -70,7 +71,8 @@ class BGEForEmbedding:
         them without a gap: more texts per step, but a text's vector then depends, a little, on its neighbours.
         pooling: "cls" or "mean" for a checkpoint that declares none (no modules.json); one that does has its own.
         hf_config: when given, must have the checkpoint's dims. vllm_config, prefix: taken for vLLM's interface check
-        and not used. observer: told of every device step, see EncoderRunner.
+        and not used. observer: told of every device step, see EncoderRunner. num_command_queues: what the device was
+        opened with, 1 or 2; with 2 the next step's inputs are written while a step computes.
 
         ValueError for a value out of range or a checkpoint that does not fit; FileNotFoundError when it can't be had.
         """
@@ -94,6 +96,7 @@ class BGEForEmbedding:
             min(max_batch_size, core_grid(device)[1]),
             max_seq_len,
             buckets,
+            num_command_queues=num_command_queues,
             observer=observer,
         )
         logger.info(f"{model_name}: {pooling} pooling, up to {max_seq_len} tokens, {max_batch_size} rows a step")
@@ -111,11 +114,13 @@ class BGEForEmbedding:
         vllm_config=None,
         buckets: Buckets | None = None,
         observer=None,
+        num_command_queues: int = 1,
     ) -> "BGEForEmbedding":
         """What vLLM's TT loaders call. The checkpoint is vllm_config's model, else hf_config's name, else BGE-large.
 
         tt_data_parallel: the chips of mesh_device each take max_batch_size / tt_data_parallel rows, at least one.
-        optimizations: None, "performance" or "accuracy". buckets: as for the constructor. ValueError as there.
+        optimizations: None, "performance" or "accuracy". buckets, num_command_queues: as for the constructor.
+        ValueError as there.
         """
         for name, value in (("tt_data_parallel", tt_data_parallel), ("max_batch_size", max_batch_size)):
             if value < 1:
@@ -135,6 +140,7 @@ class BGEForEmbedding:
             pooling=pooling and pooling.lower(),
             hf_config=hf_config,
             observer=observer,
+            num_command_queues=num_command_queues,
         )
 
     def forward(

@@ -27,7 +27,7 @@ from models.demos.wormhole.bge_large_en.demo.search.index import Maker, SearchIn
 from models.demos.wormhole.bge_large_en.demo.search.passages import read_passages, split_passages
 from models.demos.wormhole.bge_large_en.demo.search.similarity_plot import plot_similarities
 from models.demos.wormhole.bge_large_en.reference.published import BGE_LARGE
-from models.demos.wormhole.bge_large_en.runner.device_params import DEVICE_PARAMS
+from models.demos.wormhole.bge_large_en.runner.device_params import DEVICE_PARAMS, QUEUES
 from models.demos.wormhole.bge_large_en.runner.target import DESCRIPTIONS, NoCard, target
 from models.demos.wormhole.bge_large_en.tt.profiles import PROFILES
 
@@ -122,7 +122,8 @@ def run_interactive_demo_inference(device, model_name, sequence_length, batch_si
     choice = choose_located(model_name, locate)
     folder = locate_folder(choice.model)
     logger.info(f"model: {choice.served_name} ({choice.weights})")
-    with TextEncoder(device, folder, sequence_length, max_batch_size=batch_size) as encoder:
+    options = dict(max_batch_size=batch_size, num_command_queues=QUEUES)
+    with TextEncoder(device, folder, sequence_length, **options) as encoder:
         index = open_index(encoder, choice.served_name, PROFILES[0], KNOWLEDGE_BASE.with_name(kb_file), None)
         search = Search(index, encoder.encode, query_instruction(folder, choice.served_name))
         for query in EXAMPLES:
@@ -193,7 +194,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         read_passages(asked.texts)  # fails before the device is opened
         with (
             open_device() as device,
-            TextEncoder(device, folder, asked.max_seq_len, optimizations=asked.profile) as encoder,
+            TextEncoder(
+                device, folder, asked.max_seq_len, optimizations=asked.profile, num_command_queues=QUEUES
+            ) as encoder,
         ):
             index = open_index(encoder, choice.served_name, asked.profile, asked.texts, asked.index)
             instruction = asked.query_instruction

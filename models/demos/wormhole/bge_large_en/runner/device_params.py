@@ -6,4 +6,5 @@
 
 L1_SMALL_SIZE = 24576  # bytes of L1 per core
 TRACE_REGION_SIZE = 23887872  # bytes of DRAM per chip, for traces
-DEVICE_PARAMS = [{"l1_small_size": L1_SMALL_SIZE, "trace_region_size": TRACE_REGION_SIZE, "num_command_queues": 2}]
+QUEUES = 2  # command queues
+DEVICE_PARAMS = [{"l1_small_size": L1_SMALL_SIZE, "trace_region_size": TRACE_REGION_SIZE, "num_command_queues": QUEUES}]

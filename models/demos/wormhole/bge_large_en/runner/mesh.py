@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Mapping, MutableMapping
 
+from models.demos.wormhole.bge_large_en.runner.device_params import QUEUES
 from models.demos.wormhole.bge_large_en.runner.target import target
 
 VISIBLE = "TT_VISIBLE_DEVICES"
@@ -92,5 +93,5 @@ def open_mesh(*, l1_small_size: int, trace_region_size: int):
         mesh_shape=ttnn.MeshShape(rows, columns),
         l1_small_size=l1_small_size,
         trace_region_size=trace_region_size,
-        num_command_queues=2,
+        num_command_queues=QUEUES,
     )

@@ -4,10 +4,6 @@
 
 """The commands of a step, on one command queue or two: everything that a step asks of the device goes through here."""
 
-import contextlib
-import os
-from collections.abc import Iterator
-
 import ttnn
 
 COMPUTE = 0
@@ -20,10 +16,19 @@ class Queues:
     Nothing here blocks the host but finish() and drain().
     """
 
-    def __init__(self, device, count: int | None = None):
-        """count: command queues to use, 1 or 2; None for as many as the device was opened with (num_command_queues)."""
-        self.device = device
-        self.io = (count or count_queues(device)) - 1
+    def __init__(self, device, count: int = 1):
+        """count: command queues to use, of those that the device was opened with (num_command_queues).
+
+        A device does not tell how many there are (ttnn 0.81.1), so who opened it has to. ValueError unless it is 1, or 2
+        and there is a second one.
+        """
+        if count not in (1, 2):
+            raise ValueError(f"num_command_queues is {count}; a step uses 1 or 2")
+        self.device, self.io = device, count - 1
+        try:
+            self.record(self.io)
+        except RuntimeError as error:
+            raise ValueError(f"num_command_queues is {count}; the device was opened with fewer") from error
 
     def write(self, host, tensor) -> None:
         """Host tensor to device tensor; the host tensor may be written again when this returns.
@@ -66,35 +71,3 @@ class Queues:
     def drain(self) -> None:
         """Block the host until the device has nothing left to do."""
         ttnn.synchronize_device(self.device)
-
-
-def count_queues(device) -> int:
-    """Command queues that a device was opened with, of which a step uses 2 at most. Waits for what is on the second.
-
-    ttnn 0.81.1 has no attribute for it: only an event on a second queue that is not there fails.
-    """
-    try:
-        with _muted():
-            event = ttnn.record_event(device, 1)
-    except RuntimeError as error:
-        if "out of range" in str(error):
-            return 1
-        raise
-    ttnn.event_synchronize(event)
-    return 2
-
-
-@contextlib.contextmanager
-def _muted() -> Iterator[None]:
-    """Within it nothing reaches stdout and stderr: ttnn logs a failed check as critical, whatever the log level."""
-    kept = [os.dup(descriptor) for descriptor in (1, 2)]
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        for descriptor in (1, 2):
-            os.dup2(nowhere, descriptor)
-        yield
-    finally:
-        for descriptor, former in zip((1, 2), kept):
-            os.dup2(former, descriptor)
-            os.close(former)
-        os.close(nowhere)

@@ -49,6 +49,7 @@ class EncoderRunner:
     buckets: shapes per chip; None for default_buckets, of which a device with a small trace region gets fewer. Past the
     core rows, batches use SDPA and are not packed. Every shape is planned here, so that one without a plan, or without
     room for its trace, is refused (ValueError) before weights are loaded. Calls from several threads take turns.
+    num_command_queues: what the device was opened with, 1 or 2; queues: in their place.
     observer: called after each step with the step, its texts' tokens, and the seconds from writing to having read it.
     """
 
@@ -62,6 +63,7 @@ class EncoderRunner:
         max_batch: int,
         max_length: int,
         buckets: Buckets | None = None,
+        num_command_queues: int = 1,
         queues: Queues | None = None,
         observer: Callable[[Step, int, float], None] | None = None,
     ):
@@ -81,7 +83,7 @@ class EncoderRunner:
         self.plans = plan_buckets(dims, per_chip, chips, grid, precision, attention, pooling, l1_taken(device))
         self.buckets = replace(per_chip, batches=tuple(batch * chips for batch in per_chip.batches))
         self._cost = cache(partial(step_microseconds, dims, columns=grid[0]))  # asked for anew by every plan
-        self._queues = queues or Queues(device)
+        self._queues = queues or Queues(device, num_command_queues)
         self._model: BertModel | None = BertModel(weights, dims, device, precision, attention)
         self._steps: dict[tuple[int, int, bool], ShapeStep] = {}
         self._lost: str | None = None

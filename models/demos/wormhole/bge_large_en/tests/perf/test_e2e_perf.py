@@ -22,7 +22,7 @@ from models.demos.wormhole.bge_large_en.demo.checkpoints import BGE_LARGE, find_
 from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbedding
 from models.demos.wormhole.bge_large_en.reference.seeded_checkpoint import write_seeded_checkpoint
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets
-from models.demos.wormhole.bge_large_en.runner.device_params import DEVICE_PARAMS
+from models.demos.wormhole.bge_large_en.runner.device_params import DEVICE_PARAMS, QUEUES
 from models.demos.wormhole.bge_large_en.runner.target import SILICON, target
 from models.demos.wormhole.bge_large_en.tests.perf.targets import FILE, MODEL, Target, find
 from models.demos.wormhole.bge_large_en.tests.seeded_folder import TINY
@@ -94,6 +94,7 @@ def test_e2e_perf(device, checkpoint, sequence_length):
         max_batch_size=BATCH,
         max_seq_len=sequence_length,
         buckets=Buckets((sequence_length,), (BATCH,) if silicon else (1, BATCH)),
+        num_command_queues=QUEUES,
     )
     started = time.perf_counter()
     served = [serve(model, tokenizer, batches[0])]  # compiles, and captures the trace

@@ -41,6 +41,7 @@ def opened(rows, columns, run):
     model = BGEForEmbedding.initialize_vllm_model(
         hf_config=BertConfig.from_pretrained(folder), mesh_device=mesh, max_batch_size=8 * chips, max_seq_len=64,
         tt_data_parallel=chips, model_location_generator=lambda name: folder, buckets=BUCKETS,
+        num_command_queues=2,
     )
     assert model.get_max_batch_size() == 8 and model.runner.buckets.batches == (chips, 2 * chips, 8 * chips)
     try:

@@ -29,7 +29,7 @@ DEVICE_PARAMS = pytest.mark.parametrize("device_params", [{"num_command_queues":
 def recorded(device, monkeypatch, real: bool, rows: list[Row], buckets=BUCKETS):
     """(log, runner, pooled rows) of a run that takes STEPS steps."""
     log = CommandLog()
-    runner = small_runner(device, length=buckets.sequences[-1], buckets=buckets)
+    runner = small_runner(device, length=buckets.sequences[-1], buckets=buckets, num_command_queues=1 + real)
     runner.warm_up()
     queues = RecordingQueues(device, log, real)
     for step in runner._steps.values():
@@ -139,7 +139,7 @@ def test_a_shape_made_while_a_step_runs(device, monkeypatch):
 
 
 def test_one_queue_needs_no_events(device, capfd):
-    """A device opened without num_command_queues: no event is sent, and nothing is logged by finding that out."""
+    """By default, as a device is opened by default: no event is sent."""
     runner = small_runner(device, length=32, buckets=Buckets((32,), (8,)))
     assert runner._queues.io == 0 and runner._queues.record(0) is None
     assert torch.isfinite(runner.run(texts([5, 9]))).all()

@@ -31,6 +31,7 @@ def library(monkeypatch) -> MagicMock:
 @pytest.mark.parametrize("count", IO)
 def test_transfers_on_one_queue_and_programs_on_the_other(library, count):
     queues = Queues("device", count)
+    library.reset_mock()
     queues.write("host", "staging")
     queues.copy("staging", "input")
     queues.execute("trace")
@@ -45,6 +46,7 @@ def test_transfers_on_one_queue_and_programs_on_the_other(library, count):
 
 def test_events_between_two_queues(library):
     queues = Queues("device", 2)
+    library.reset_mock()
     for queue in (COMPUTE, queues.io):
         queues.wait(queue, queues.record(queue))
     queues.finish("event")
@@ -54,6 +56,16 @@ def test_events_between_two_queues(library):
         *(call.record_event("device", 1), call.wait_for_event(1, event)),
         call.event_synchronize("event"),
     ]
+
+
+@pytest.mark.parametrize(
+    "device_params, count, says",
+    [({}, 2, "num_command_queues is 2; the device was opened with fewer"), ({}, 3, "is 3; a step uses 1 or 2")],
+    indirect=["device_params"],
+)
+def test_queues_that_a_device_has_not_are_refused(device, count, says):
+    with pytest.raises(ValueError, match=says):
+        Queues(device, count)
 
 
 def test_a_single_queue_is_waited_for_as_a_whole(library):

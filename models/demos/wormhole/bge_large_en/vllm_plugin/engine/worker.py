@@ -17,6 +17,7 @@ from vllm.logger import init_logger
 from vllm.v1.outputs import EMPTY_MODEL_RUNNER_OUTPUT, ModelRunnerOutput
 from vllm.v1.worker.worker_base import WorkerBase
 
+from models.demos.wormhole.bge_large_en.runner.device_params import QUEUES
 from models.demos.wormhole.bge_large_en.runner.mesh import open_mesh
 from models.demos.wormhole.bge_large_en.runner.target import DESCRIPTIONS, EMULATED, SILICON, target
 from models.demos.wormhole.bge_large_en.vllm_plugin import ARCHITECTURES, devices
@@ -139,6 +140,7 @@ class TTPoolingWorker(WorkerBase):
                 optimizations=self.options.optimizations,
                 vllm_config=self.vllm_config,
                 observer=self._observe,
+                num_command_queues=QUEUES,
             )
 
     def compile_or_warm_up_model(self) -> "CompilationTimes | None":

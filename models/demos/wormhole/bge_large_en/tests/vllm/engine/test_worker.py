@@ -121,6 +121,7 @@ def test_start_opens_loads_and_warms_up(worker, device, log):
         "optimizations": "accuracy",
         "vllm_config": worker.vllm_config,
         "observer": worker._observe,
+        "num_command_queues": 2,
     }
     assert worker.vllm_config.additional_config[STEP_ROWS_KEY] == 8
 
