@@ -80,7 +80,7 @@ class EncoderRunner:
         if self._traced:
             per_chip = _traceable(per_chip, trace_region(device), dims, chosen=buckets is not None)
         self.device, self.dims, self.pooling, self.max_length = device, dims, pooling, max_length
-        self.plans = plan_buckets(dims, per_chip, chips, grid, precision, attention, pooling, l1_taken(device))
+        self.plans = plan_buckets(dims, per_chip, chips, grid, precision, attention, pooling, l1_bytes(device))
         self.buckets = replace(per_chip, batches=tuple(batch * chips for batch in per_chip.batches))
         self._cost = cache(partial(step_microseconds, dims, columns=grid[0]))  # asked for anew by every plan
         self._queues = queues or Queues(device, num_command_queues)
@@ -237,15 +237,15 @@ def plan_buckets(
     precision: Precision,
     attention: str,
     pooling: str,
-    taken: int = 0,
+    l1: int = L1_BYTES,
 ) -> dict[tuple[int, int, bool], ShapePlan]:
     """(batch of all chips, sequence length, packed) -> plan of a chip, largest first. ValueError where there is none.
 
-    The masks of all packed shapes stay in L1, so every plan does without their bytes, and without the `taken` ones.
+    l1: bytes per core. The masks of all packed shapes stay there, so every plan does without their bytes.
     """
     most = per_chip.batches[-1]
     masks = () if per_chip.dense else per_chip.packed
-    reserved = taken + sum(mask_bytes(most, sequence, grid[0] * grid[1]) for sequence in masks)
+    reserved = sum(mask_bytes(most, sequence, grid[0] * grid[1]) for sequence in masks)
     longest = max(per_chip.packed, default=0)
     return {
         (batch * chips, sequence, packed): plan_shape(
@@ -260,6 +260,7 @@ def plan_buckets(
             dense=packed and per_chip.dense,
             alike=longest if sequence <= longest else 0,
             reserved=reserved,
+            l1=l1,
         )
         for batch, sequence, packed in per_chip.shapes
     }
@@ -271,6 +272,9 @@ def core_grid(device) -> tuple[int, int]:
     return min(size.x, MAX_GRID[0]), min(size.y, MAX_GRID[1])
 
 
-def l1_taken(device) -> int:
-    """Bytes per core that a device, as it was opened (l1_small_size), has less than the L1_BYTES of a plan."""
-    return max(0, L1_BYTES - ttnn.get_memory_view(device, ttnn.BufferType.L1).total_bytes_per_bank)
+def l1_bytes(device) -> int:
+    """Bytes of L1 per core for tensors and circular buffers, as the device was opened (l1_small_size, worker_l1_size).
+
+    ttnn.device.get_max_worker_l1_unreserved_size() is more, by the 70,656 that kernels take unless told otherwise.
+    """
+    return ttnn.get_memory_view(device, ttnn.BufferType.L1).total_bytes_per_bank

@@ -10,7 +10,7 @@ import pytest
 
 import ttnn
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, default_buckets
-from models.demos.wormhole.bge_large_en.runner.runner import plan_buckets
+from models.demos.wormhole.bge_large_en.runner.runner import l1_bytes, plan_buckets
 from models.demos.wormhole.bge_large_en.tests.model_dims import MODELS, model_dims
 from models.demos.wormhole.bge_large_en.tests.perf.zero_runner import full_rows, zero_runner
 from models.demos.wormhole.bge_large_en.tt.plan import CHAIN, ShapePlan, plan_shape
@@ -67,9 +67,29 @@ def test_every_plan_leaves_room_for_the_masks_that_stay():
         plan_buckets(dims, Buckets((512,), (8,), packed=(256, 384, 512)), *sizes)
 
 
+@pytest.mark.parametrize(
+    "device_params, less",
+    [({}, 0), ({"l1_small_size": 24576}, 24576), ({"worker_l1_size": 1_300_000}, 93_312)],
+    indirect=["device_params"],
+)
+def test_l1_is_what_the_device_says(device, less):
+    """All L1 on top of the base address of its allocator, less l1_small_size: 1,368,736 as the demos open it."""
+    assert l1_bytes(device) == 1_393_312 - less
+    with pytest.raises(RuntimeError, match="L1|Out of Memory"):
+        ttnn.allocate_tensor_on_device(_tiles(device, 1 + l1_bytes(device) // 2048), device)
+    ttnn.deallocate(ttnn.allocate_tensor_on_device(_tiles(device, l1_bytes(device) // 2048), device))
+
+
+def _tiles(device, per_core: int):
+    """Spec of a bf16 tensor with that many tiles on each core."""
+    grid = device.compute_with_storage_grid_size()
+    shape = ttnn.Shape([32 * grid.x * grid.y, 32 * per_core])
+    return ttnn.TensorSpec(shape, ttnn.bfloat16, ttnn.TILE_LAYOUT, ttnn.BufferType.L1)
+
+
 @pytest.mark.parametrize("device_params", [{"l1_small_size": 65536}], indirect=True)
 def test_planned_for_the_l1_that_a_device_was_opened_with(device):
-    """24,576 bytes of l1_small_size are reckoned with; with more, blocks of K must shrink for the buffers to fit."""
+    """With more than the demos' 24,576 bytes of l1_small_size blocks of K must shrink for the buffers to fit."""
     dims = model_dims("large", 1)
     with zero_runner(device, dims, 8, 384, profile_precision("accuracy", dims), "cls") as runner:
         assert runner.run(full_rows(8, 384)).shape == (8, 1024)

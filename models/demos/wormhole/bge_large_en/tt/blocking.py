@@ -12,8 +12,8 @@ import ttnn
 from models.demos.wormhole.bge_large_en.tt.dims import TILE, BertDims
 from models.demos.wormhole.bge_large_en.tt.precision import MatmulPrecision
 
-# Bytes of L1 per core for tensors and circular buffers: 1,499,136 less 24,576 of l1_small_size less 105,824 that
-# firmware and kernels take below the first circular buffer (read off the messages of ttnn 0.81.1).
+# Bytes of L1 per core for tensors and circular buffers on a device opened as the demos do: 1,499,136 less 24,576 of
+# l1_small_size less 105,824 for firmware and kernels (ttnn 0.81.1). A runner asks its device.
 L1_BYTES = 1_368_736
 TILE_BYTES = {ttnn.float32: 4096, ttnn.bfloat16: 2048, ttnn.bfloat8_b: 1088, ttnn.bfloat4_b: 576}
 

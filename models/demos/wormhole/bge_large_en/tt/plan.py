@@ -53,6 +53,7 @@ def plan_shape(
     dense: bool = False,
     alike: int = 0,
     reserved: int = 0,
+    l1: int = L1_BYTES,
 ) -> ShapePlan:
     """The plan for `batch` rows of `sequence` tokens on a core grid (columns, rows).
 
@@ -61,8 +62,8 @@ def plan_shape(
 
     packed: a row holds several texts, and the mask is (B, 1, S, S) instead of one row of it: bf4 in L1 for texts that
     begin at a tile, bf16 in DRAM for `dense` ones, which follow each other without a gap. alike: all plans up to this
-    many tokens compute the same bits for a text, whichever of them it is in. reserved: bytes of L1 per core that other
-    tensors hold.
+    many tokens compute the same bits for a text, whichever of them it is in. l1: bytes of L1 per core, of which other tensors hold
+    `reserved`.
 
     Scores, and then QKV, that do not fit L1 in the precision's dtype become bfloat8_b, as the plan's precision then
     says. ValueError, which names value and limit, for a shape that has no plan.
@@ -76,7 +77,7 @@ def plan_shape(
         raise ValueError(
             f"batch {batch} of packed rows; packing needs one row per row of the {grid[0]}x{grid[1]} core grid"
         )
-    shape = _Shape(dims, batch, sequence, grid, attention, max(sequence, alike), L1_BYTES - reserved)
+    shape = _Shape(dims, batch, sequence, grid, attention, max(sequence, alike), l1 - reserved)
     precision = shape.fitting(precision)
     body = shape.rows_plan(precision, sequence)
     tile_aligned = packed and not dense
