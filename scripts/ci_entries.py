@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """Entries for the model in files that a tt-metal checkout has already: CI jobs, the table of models, and what
-models/MIGRATING_TO_TIERED_CI.md asks for beside jobs: targets, time budget, tier, the choices of the workflows.
+models/MIGRATING_TO_TIERED_CI.md asks for beside jobs: targets, size of the trace region, time budget, tier, the choices
+of the workflows.
 
 Text goes in, text comes out, since those files are full of comments; every edit is checked by reading the YAML again.
 An entry that is there stays as it is. Targets, the table's row and the device perf job come with measured figures only.
@@ -21,6 +22,7 @@ WORKFLOW = ".github/workflows/models-t{}-{}-tests.yaml"
 PIPELINES = ("unit", "e2e")
 MEASURED_PIPELINES = (*PIPELINES, "device_perf")
 TARGETS, NAME, SKU = "models/model_targets.yaml", "bge-large-en", "wh_n150"
+TRACE_REGIONS = "models/model_trace_region_sizes.yaml"
 BUDGET = ".github/time_budget.yaml"
 TABLE, TABLE_HEADING = "models/README.md", "## NLPs"
 TIERS, TIER_HEADING = "models/model_ci_tiers.md", "## Tier {} Models"
@@ -64,8 +66,9 @@ def edits(ours: Callable[[str], str], checkout: Callable[[str], str | None], mea
             if had is not None:
                 budgets.append(f"{team}, {pipeline}, {sku}: {had} to {minutes} minutes")
         files.after[BUDGET] = budget
+    files.edit(TRACE_REGIONS, add_model, body(ours(f"{FOLDER}/trace_region_sizes.yaml")), "sizes", TRACE_REGIONS)
     if measured:
-        files.edit(TARGETS, add_target, measured)
+        files.edit(TARGETS, add_model, measured, "targets", TARGETS)
         row = ours(f"{FOLDER}/nlp_table_row.md").replace("SPEED", str(round(measured_speed(measured))))
         files.edit(TABLE, add_row, row, TABLE_HEADING, TABLE)
     files.edit(TIERS, add_row, ours(f"{FOLDER}/tier_table_row.md"), TIER_HEADING.format(tier_of(ours)), TIERS)
@@ -157,14 +160,14 @@ def add_jobs(text: str, added: str, path: str) -> str:
     return after
 
 
-def add_target(text: str, added: str) -> str:
-    """model_targets.yaml with one more model at its end."""
+def add_model(text: str, added: str, key: str, path: str) -> str:
+    """A file of models under `key`, the last of it, with one more model at its end."""
     document, new = yaml.safe_load(text), yaml.safe_load(added)
-    if set(new) <= set(document["targets"]):
+    if set(new) <= set(document[key]):
         return text
     indented = "".join(f"  {line}" if line.strip() else line for line in added.splitlines(keepends=True))
     after = f"{text.rstrip()}\n\n{indented}"
-    _check(TARGETS, after, {**document, "targets": {**document["targets"], **new}})
+    _check(path, after, {**document, key: {**document[key], **new}})
     return after
 
 

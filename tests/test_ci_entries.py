@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from models.demos.wormhole.bge_large_en.runner import device_params
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 import ci_entries  # noqa: E402
@@ -48,6 +50,7 @@ JOB = """\
 TREE = {
     **{ci_entries.JOBS.format(pipeline): JOB for pipeline in ci_entries.MEASURED_PIPELINES},
     ci_entries.TARGETS: "version: 1\ntargets:\n  other:\n    skus: {}\n",
+    ci_entries.TRACE_REGIONS: "version: 1\nsizes:\n  other:\n    skus: {}\n",
     ci_entries.BUDGET: (
         "other:\n  device_perf:\n    wh_n150: 10\nmodels:\n  e2e:\n    wh_n150: 100 # kept\n\n  unit:\n    wh_n150: 20\n"
         "  device_perf:\n    # comment\n    bh_p150: 10\n    wh_n150: 10\n  demo:\n    wh_n150: 10\n"
@@ -81,6 +84,8 @@ def test_every_file_gets_its_entry_and_keeps_the_rest():
         assert other["name"] == "Other tests" and added["name"] == f"BGE-large-en {pipeline.replace('_', ' ')} tests"
     targets = yaml.safe_load(found.files[ci_entries.TARGETS])["targets"]
     assert targets == {"other": {"skus": {}}, **yaml.safe_load(MEASURED)}
+    regions = yaml.safe_load(found.files[ci_entries.TRACE_REGIONS])["sizes"]
+    assert regions == {"other": {"skus": {}}, **yaml.safe_load(ours("scripts/ci/trace_region_sizes.yaml"))}
     table = found.files[ci_entries.TABLE].splitlines()
     assert table[4] == "| [Other](x) | 8 |" and table[5].startswith("| [BGE-large-en-v1.5](") and table[6] == ""
     assert table[7:] == TREE[ci_entries.TABLE].splitlines()[6:]
@@ -148,3 +153,9 @@ def test_commands_name_files_of_the_series():
         named = [word for word in job["cmd"].split() if word.endswith(".py")]
         assert named and all((ROOT / path).is_file() for path in named), named
         assert job["model"] == ci_entries.NAME
+
+
+def test_trace_region_is_the_one_that_the_demos_open_with():
+    """Which holds all default shapes: tests/demo/test_demos_on_a_mesh.py."""
+    (model,) = yaml.safe_load(ours("scripts/ci/trace_region_sizes.yaml")).values()
+    assert {sku["trace_region_size"] for sku in model["skus"].values()} == {device_params.TRACE_REGION_SIZE}

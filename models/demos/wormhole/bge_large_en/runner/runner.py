@@ -19,7 +19,6 @@ from models.demos.wormhole.bge_large_en.runner.batch_plan import (
     Buckets,
     Step,
     default_buckets,
-    fewer_shapes,
     plan_steps,
 )
 from models.demos.wormhole.bge_large_en.runner.inputs import Row
@@ -78,7 +77,7 @@ class EncoderRunner:
         self._traced, reason = can_trace(device)
         per_chip = buckets or default_buckets(max_length, max_batch, packed=None if attention == CHAIN else ())
         if self._traced:
-            per_chip = _traceable(per_chip, trace_region(device), dims, chosen=buckets is not None)
+            per_chip = _traceable(per_chip, trace_region(device), dims, grid, chosen=buckets is not None)
         self.device, self.dims, self.pooling, self.max_length = device, dims, pooling, max_length
         self.plans = plan_buckets(dims, per_chip, chips, grid, precision, attention, pooling, l1_bytes(device))
         self.buckets = replace(per_chip, batches=tuple(batch * chips for batch in per_chip.batches))
@@ -217,16 +216,16 @@ def _close(steps: Iterable[ShapeStep]) -> Exception | None:
     return errors[0] if errors else None
 
 
-def _traceable(per_chip: Buckets, region: int, dims: BertDims, chosen: bool) -> Buckets:
+def _traceable(per_chip: Buckets, region: int, dims: BertDims, grid: tuple[int, int], chosen: bool) -> Buckets:
     """The shapes that a trace region of `region` bytes holds. ValueError unless it holds one, or all if `chosen`."""
-    wanted = len(per_chip.shapes)
-    held = shapes_held(region, dims, wanted, least=wanted if chosen else 1)
-    if held < wanted:
+    held = shapes_held(region, dims, per_chip, grid, all_of_them=chosen)
+    if held != per_chip:
         logger.warning(
-            f"the trace region of {region} bytes holds {held} of {wanted} shapes, so short texts are padded more; "
-            f"for all open the device with trace_region_size={trace_bytes(dims, wanted)}"
+            f"the trace region of {region} bytes holds {len(held.shapes)} of {len(per_chip.shapes)} shapes, so short "
+            f"texts are padded more; for all open the device with trace_region_size="
+            f"{trace_bytes(dims, per_chip.shapes, grid)}"
         )
-    return fewer_shapes(per_chip, held)
+    return held
 
 
 def plan_buckets(

@@ -2,17 +2,21 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""Whether steps can be traced, and how many shapes the trace region of a device holds."""
+"""Whether steps can be traced, and which shapes the trace region of a device holds."""
 
 import os
+from collections.abc import Iterable
 
 import ttnn
+from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, fewer_shapes
+from models.demos.wormhole.bge_large_en.tt.blocking import grid_columns
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 
-# Bytes that one program takes of a trace: tt-metal's BGE demo captures 509 in a region of 6,434,816. About half of them
-# only move data; as if those took nothing, that region is reckoned to hold a step of ours, of 276 programs.
-TRACE_BYTES_PER_PROGRAM = 23_314
+# Bytes that one program takes of a trace at most, as measured with real kernels on Tenstorrent's simulator (ttsim 1.10.0,
+# ttnn 0.81.1): of 276 programs 1,424 each on 8 cores, 2,137 on 16, 4,986 (packed 5,343) on 64; of 78, 2,520 on 24.
+BYTES_PER_PROGRAM, BYTES_PER_CORE = 1_200, 65
 PROGRAMS_PER_LAYER, PROGRAMS_AROUND = 11, 12
+GRANULE = 12 * 4096  # bytes that a trace takes a multiple of
 
 
 def can_trace(device) -> tuple[bool, str]:
@@ -33,20 +37,27 @@ def trace_region(device) -> int:
     return view.total_bytes_per_bank * view.num_banks
 
 
-def trace_bytes(dims: BertDims, shapes: int) -> int:
-    """Bytes of trace region that so many captured shapes take, by a region of tt-metal's; an estimate."""
-    return shapes * (dims.num_hidden_layers * PROGRAMS_PER_LAYER + PROGRAMS_AROUND) * TRACE_BYTES_PER_PROGRAM
+def trace_bytes(dims: BertDims, shapes: Iterable[tuple[int, int, bool]], grid: tuple[int, int]) -> int:
+    """Bytes of trace region that captured shapes, as in Buckets.shapes, take on a core grid; an upper estimate."""
+    programs = dims.num_hidden_layers * PROGRAMS_PER_LAYER + PROGRAMS_AROUND
+    columns = grid_columns(dims, grid[0])
+    each = [programs * (BYTES_PER_PROGRAM + BYTES_PER_CORE * columns * min(batch, grid[1])) for batch, *_ in shapes]
+    return sum(-(-size // GRANULE) * GRANULE for size in each)
 
 
-def shapes_held(region: int, dims: BertDims, wanted: int, least: int) -> int:
-    """How many of `wanted` shapes a trace region of `region` bytes holds.
+def shapes_held(region: int, dims: BertDims, wanted: Buckets, grid: tuple[int, int], all_of_them: bool) -> Buckets:
+    """`wanted`, or as much of it as a trace region of `region` bytes holds.
 
-    ValueError, with what to set, for fewer than `least`.
+    ValueError, with what to set, if that is nothing, or not `all_of_them`.
     """
-    held = min(wanted, region // trace_bytes(dims, 1))
-    if held < least:
+    found, most = wanted, len(wanted.shapes)
+    while trace_bytes(dims, found.shapes, grid) > region and most > 1 and not all_of_them:
+        most -= 1
+        found = fewer_shapes(wanted, most)
+    needed = trace_bytes(dims, found.shapes, grid)
+    if needed > region:
         raise ValueError(
-            f"the trace region is {region} bytes; {least} shapes need about {trace_bytes(dims, least)}: open the "
-            f"device with trace_region_size={trace_bytes(dims, wanted)}, or ask for fewer shapes by `buckets`"
+            f"the trace region is {region} bytes; {len(found.shapes)} shapes need about {needed}: open the device with "
+            f"trace_region_size={trace_bytes(dims, wanted.shapes, grid)}, or ask for fewer shapes by `buckets`"
         )
-    return held
+    return found

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from models.demos.wormhole.bge_large_en.demo import demo
+from models.demos.wormhole.bge_large_en.runner.batch_plan import default_buckets
 from models.demos.wormhole.bge_large_en.runner.tracing import shapes_held
 from models.demos.wormhole.bge_large_en.tests.demo.tiny_hub import tiny_hub
 from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
@@ -39,6 +40,8 @@ def test_on_two_chips(tmp_path):
     assert "\n1  Artificial intelligence is changing" in output  # the matrix of similarities
 
 
-def test_demo_opens_its_device_with_room_for_a_shape():
+def test_demo_opens_its_device_with_room_for_all_shapes():
     large = model_dims("large")
-    assert all(shapes_held(params["trace_region_size"], large, 17, least=1) for params in demo.DEVICE_PARAMS)
+    wanted = default_buckets(512, 8)
+    for params in demo.DEVICE_PARAMS:
+        assert shapes_held(params["trace_region_size"], large, wanted, (8, 8), all_of_them=True) == wanted

@@ -11,13 +11,15 @@ import torch
 
 import ttnn
 from models.demos.wormhole.bge_large_en.runner import runner as runner_module
-from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, default_buckets
+from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, default_buckets, fewer_shapes
 from models.demos.wormhole.bge_large_en.runner.tracing import can_trace, shapes_held, trace_bytes, trace_region
 from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
 from models.demos.wormhole.bge_large_en.tests.runner.small_model import small_runner, texts
+from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 
 LARGE = model_dims("large")
 REGION = 23_887_872  # bytes that tt-metal's perf test of BGE reserves
+GRID = (8, 8)
 BUCKETS = Buckets((32, 64), (1, 8), packed=(64,))
 
 
@@ -61,19 +63,37 @@ def test_region_of_a_device(device, region):
 
 
 def test_region_that_is_too_small_says_what_to_set():
-    assert trace_bytes(LARGE, 1) == 276 * 23_314
-    assert [shapes_held(REGION, LARGE, wanted, least=1) for wanted in (2, 3, 20)] == [2, 3, 3]
-    assert shapes_held(20 * 276 * 23_314, LARGE, wanted=20, least=20) == 20
-    with pytest.raises(ValueError, match=f"is {REGION} bytes; 4 shapes .* trace_region_size={4 * 276 * 23_314}"):
-        shapes_held(REGION, LARGE, wanted=4, least=4)
-    with pytest.raises(ValueError, match=f"trace_region_size={3 * 276 * 23_314}"):
-        shapes_held(1_000_000, LARGE, wanted=3, least=1)
+    wanted = default_buckets(384, 8)
+    needed = trace_bytes(LARGE, wanted.shapes, GRID)
+    assert shapes_held(needed, LARGE, wanted, GRID, all_of_them=True) == wanted
+    with pytest.raises(ValueError, match=f"is {needed - 1} bytes; 17 shapes .* trace_region_size={needed}"):
+        shapes_held(needed - 1, LARGE, wanted, GRID, all_of_them=True)
+    one = trace_bytes(LARGE, [(8, 384, False)], GRID)
+    assert len(shapes_held(one, LARGE, wanted, GRID, all_of_them=False).shapes) == 1
+    with pytest.raises(ValueError, match=f"is {one - 1} bytes; 1 shapes .* trace_region_size={needed}"):
+        shapes_held(one - 1, LARGE, wanted, GRID, all_of_them=False)
 
 
-@pytest.mark.parametrize("region, shapes", [(6_434_816, 1), (34_541_598, 5)])
+@pytest.mark.parametrize(
+    "model, shape, measured",
+    [
+        ("large", (8, 32, False), 1_376_256),
+        ("large", (8, 64, True), 1_474_560),
+        ("large", (2, 32, False), 589_824),
+        ("large", (1, 32, False), 393_216),
+        ("minilm", (4, 32, False), 196_608),
+        ("minilm", (1, 32, False), 147_456),
+    ],
+)
+def test_reckoned_beside_what_the_simulator_took(model, shape, measured):
+    """Not less, or a capture fails; and not much more, or shapes are given up in vain."""
+    assert measured <= trace_bytes(model_dims(model), [shape], GRID) <= 1.26 * measured
+
+
+@pytest.mark.parametrize("region, shapes", [(6_434_816, 4), (REGION, 17), (34_541_598, 17)])
 def test_regions_of_those_who_serve_bge_already(region, shapes):
     """tt-metal's BGE demo and tt-media-server open their devices with these: neither may be refused."""
-    assert shapes_held(region, LARGE, wanted=17, least=1) == shapes
+    assert len(shapes_held(region, LARGE, default_buckets(384, 8), GRID, all_of_them=False).shapes) == shapes
 
 
 class Tracer:
@@ -144,18 +164,19 @@ def test_a_capture_that_fails_is_ended_and_all_are_released(device, monkeypatch)
     runner.close()
 
 
-@pytest.mark.parametrize("held, shapes", [(100, 17), (3, 3), (1, 1)])
+@pytest.mark.parametrize("held, shapes", [(True, 17), (False, 3), (False, 1)])
 def test_default_shapes_shrink_to_the_region_and_chosen_ones_are_refused(device, monkeypatch, held, shapes):
     Tracer(monkeypatch)
     config = dict(hidden_size=128, num_attention_heads=4, intermediate_size=256, num_hidden_layers=1, vocab_size=500)
-    one = (11 + 12) * 23_314
-    monkeypatch.setattr(runner_module, "trace_region", lambda device: held * one)
+    chosen, dims = default_buckets(384, 8), BertDims(128, 4, 256, 1, 500, 384, 2, 1e-12)
+    needed = trace_bytes(dims, chosen.shapes, GRID)
+    region = needed if held else trace_bytes(dims, fewer_shapes(chosen, shapes).shapes, GRID)
+    monkeypatch.setattr(runner_module, "trace_region", lambda device: region)
     runner = small_runner(device, config={**config, "max_position_embeddings": 384}, length=384)
     assert len(runner.plans) == shapes and runner.buckets.sequences[-1] == 384
     runner.close()
-    chosen = default_buckets(384, 8)
-    if held < len(chosen.shapes):
-        with pytest.raises(ValueError, match=f"17 shapes need about .*trace_region_size={17 * one}"):
+    if not held:
+        with pytest.raises(ValueError, match=f"17 shapes need about .*trace_region_size={needed}"):
             small_runner(device, config={**config, "max_position_embeddings": 384}, length=384, buckets=chosen)
 
 

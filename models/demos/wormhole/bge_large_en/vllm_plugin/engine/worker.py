@@ -258,8 +258,9 @@ class TTPoolingWorker(WorkerBase):
         if options.trace_region_size is not None:
             return options.trace_region_size
         from models.demos.wormhole.bge_large_en.runner.batch_plan import default_buckets
+        from models.demos.wormhole.bge_large_en.runner.runner import MAX_GRID
         from models.demos.wormhole.bge_large_en.runner.tracing import trace_bytes
         from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 
         shapes = default_buckets(self.model_config.max_model_len, options.max_device_batch).shapes
-        return 2 * trace_bytes(BertDims.from_hf(self.model_config.hf_config), len(shapes))  # DRAM has plenty
+        return 2 * trace_bytes(BertDims.from_hf(self.model_config.hf_config), shapes, MAX_GRID)  # DRAM has plenty
