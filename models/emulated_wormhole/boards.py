@@ -8,7 +8,8 @@ import re
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 
-# 12x10 Tensix rows less two harvested leave 8x8 worker cores, as on every card once dispatch has taken its row.
+# Of ten rows of eight Tensix cores two are harvested, which leaves 8x8 cores to programs: as on an n150, where one is
+# harvested and dispatch takes one, and on an n300, where two are and Ethernet cores dispatch.
 HARVESTED_ROWS = 0b1000001
 
 VISIBLE = "TT_VISIBLE_DEVICES"  # tt-metal's: numbers of cards

@@ -62,7 +62,8 @@ class BGEForEmbedding:
     ):
         """device: an open ttnn device or mesh. model_location_generator: function from a name to a folder or name.
 
-        max_batch_size: rows of one device step per chip, of which 8 are used at most; forward() takes any number.
+        max_batch_size: rows of one device step per chip, used as far as there are rows of cores (8, on a Galaxy 9);
+        forward() takes any number.
         max_seq_len: tokens. model_name: local folder or hub name.
         optimizations: "performance" (the default) or "accuracy", see tt/precision.py; instead of it act_dtype and
         weight_dtype, ttnn dtypes of activations and weights, or precision, every choice one by one.
@@ -80,6 +81,7 @@ class BGEForEmbedding:
             raise ValueError("device is None; pass an open ttnn device")
         if max_batch_size < 1:
             raise ValueError(f"max_batch_size is {max_batch_size}; at least 1 is needed")
+        _, core_rows = core_grid(device)
         found = checkpoint.read(checkpoint.locate(model_name, model_location_generator))
         if hf_config is not None and BertDims.from_hf(hf_config) != found.dims:
             raise ValueError(f"hf_config has {BertDims.from_hf(hf_config)}; checkpoint {model_name} has {found.dims}")
@@ -93,7 +95,7 @@ class BGEForEmbedding:
             Weights.from_folder(found.folder),
             pooling,
             precision or _precision(found.dims, optimizations, act_dtype, weight_dtype),
-            min(max_batch_size, core_grid(device)[1]),
+            min(max_batch_size, core_rows),
             max_seq_len,
             buckets,
             num_command_queues=num_command_queues,
@@ -195,6 +197,11 @@ class BGEForEmbedding:
     def get_max_batch_size(self) -> int:
         """Rows of one device step per chip."""
         return self.max_batch_size
+
+    @property
+    def step_rows(self) -> int:
+        """Rows of one device step on all chips."""
+        return self.runner.buckets.batches[-1]
 
 
 def _precision(dims: BertDims, optimizations: str | None, act_dtype, weight_dtype) -> Precision:

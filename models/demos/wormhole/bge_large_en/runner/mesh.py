@@ -88,10 +88,17 @@ def open_mesh(*, l1_small_size: int, trace_region_size: int):
     import ttnn
 
     narrowed = visible_cards(os.environ) is not None
-    rows, columns = mesh_shape(wanted_mesh(os.environ), ttnn.get_num_devices(), narrowed)
+    chips = ttnn.get_num_devices()
+    rows, columns = mesh_shape(wanted_mesh(os.environ), chips, narrowed)
+    dispatch = {}
+    if chips == 2 * ttnn.GetNumPCIeDevices():
+        # n300 cards: dispatch from their Ethernet cores leaves all 8x8 Tensix cores to programs, and not 8x7. By itself
+        # ttnn 0.81.1 asks for that in clusters that it knows by name only, so not for three cards of a machine.
+        dispatch["dispatch_core_config"] = ttnn.DispatchCoreConfig(ttnn.DispatchCoreType.ETH)
     return ttnn.open_mesh_device(
         mesh_shape=ttnn.MeshShape(rows, columns),
         l1_small_size=l1_small_size,
         trace_region_size=trace_region_size,
         num_command_queues=QUEUES,
+        **dispatch,
     )

@@ -34,7 +34,8 @@ from models.demos.wormhole.bge_large_en.tt.pooling import POOLED_ROWS
 from models.demos.wormhole.bge_large_en.tt.precision import Precision
 from models.demos.wormhole.bge_large_en.tt.weights import Weights
 
-MAX_GRID = (8, 8)  # worker cores of a Wormhole that every card and dispatch mode has
+MAX_GRID = (8, 9)  # columns and rows of worker cores of a chip of a Galaxy, the largest
+USUAL_GRID = (8, 8)  # of an n150, and of an n300 or T3K whose Ethernet cores dispatch (otherwise 8x7)
 IN_FLIGHT = 2  # steps: one computes while the next one's inputs are written
 
 
@@ -71,6 +72,11 @@ class EncoderRunner:
         if buckets is not None and buckets.sequences[-1] < max_length:
             raise ValueError(f"buckets end at {buckets.sequences[-1]} tokens; max_seq_len is {max_length}")
         grid, chips = core_grid(device), device.get_num_devices()
+        if grid[0] < USUAL_GRID[0] or grid[1] < USUAL_GRID[1]:
+            logger.warning(
+                f"the core grid is {grid[0]}x{grid[1]}, less than {USUAL_GRID[0]}x{USUAL_GRID[1]}: a step takes at most "
+                f"{grid[1]} rows. Of an n300, ttnn.DispatchCoreConfig(ttnn.DispatchCoreType.ETH) gives it all"
+            )
         most = max_batch if buckets is None else buckets.batches[-1]
         # One kind of attention for all batches: a text's bits must not depend on which of them it lands in.
         attention = CHAIN if most <= grid[1] else SDPA
@@ -266,7 +272,9 @@ def plan_buckets(
 
 
 def core_grid(device) -> tuple[int, int]:
-    """(columns, rows) of worker cores that a step uses."""
+    """(columns, rows) of worker cores that a step uses. ValueError for a device that is no Wormhole."""
+    if device.arch() != ttnn.Arch.WORMHOLE_B0:
+        raise ValueError(f"the device is a {device.arch().name}; the encoder's plans are for WORMHOLE_B0 only")
     size = device.compute_with_storage_grid_size()
     return min(size.x, MAX_GRID[0]), min(size.y, MAX_GRID[1])
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 
 from models.demos.wormhole.bge_large_en.tt.profiles import PROFILES
 
-MAX_DEVICE_BATCH = 8  # rows of a step per chip: one for each row of worker cores
+MAX_DEVICE_BATCH = 9  # rows of a step per chip: one for each row of worker cores, which a Galaxy has 9 of, others 8
 # As vllm-tt-plugin has them. An encoder has no decode step, so "decode_only" leaves it nothing to trace.
 TRACED = {"all": True, "decode_only": False, "none": False}
 CARD_STEP_S = 60  # thousands of times what a step takes
@@ -25,7 +25,7 @@ class PoolingOptions:
     l1_small_size: bytes per core taken from L1 for sliding-window ops; an encoder has none, so ttnn's default of 0.
     optimizations: "performance" or "accuracy", passed to the model.
     enable_model_warmup: compile every served shape at start-up; without it the first requests pay for compilation.
-    max_device_batch: rows of one device step per chip; the model splits a larger batch.
+    max_device_batch: rows of one device step per chip, of which the model takes as many as there are rows of cores.
     batch_fill_wait_us: microseconds that a batch smaller than a device step waits for more requests; 0 is not at all.
     max_body_bytes: of a request. max_inputs_per_request: in a list of inputs. max_ids_per_input: token ids in an input,
     of which those beyond the model's length need truncate_prompt_tokens.
@@ -121,6 +121,6 @@ STEP_ROWS_KEY = "_tt_step_rows"
 
 
 def step_rows(additional_config: Mapping | None) -> int:
-    """Rows of a device step on all chips: what the worker has stored, or of one chip before it has opened the mesh."""
+    """Rows of a device step on all chips: what the worker has stored, or at most, of one chip, before it has a model."""
     stored = (additional_config or {}).get(STEP_ROWS_KEY)
     return stored or PoolingOptions.from_config(additional_config).max_device_batch

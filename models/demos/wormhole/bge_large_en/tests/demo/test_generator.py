@@ -6,6 +6,7 @@
 
 import os
 import subprocess
+from unittest.mock import MagicMock
 
 import pytest
 import torch
@@ -174,6 +175,13 @@ def test_missing_and_left_over_weights(folder):
 def test_checkpoint_that_can_not_be_had(device, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(FileNotFoundError, match="no-such/checkpoint"):
+        BGEForEmbedding(device=device, model_name="no-such/checkpoint")
+
+
+def test_a_blackhole_is_refused_before_anything_is_read():
+    device = MagicMock()
+    device.arch.return_value = ttnn.Arch.BLACKHOLE
+    with pytest.raises(ValueError, match="BLACKHOLE; the encoder's plans are for WORMHOLE_B0"):
         BGEForEmbedding(device=device, model_name="no-such/checkpoint")
 
 

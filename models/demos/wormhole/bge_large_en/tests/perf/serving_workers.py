@@ -59,7 +59,7 @@ class HostOnlyWorker(TTPoolingWorker):
     def load_model(self, *, load_dummy_weights: bool = False) -> None:
         dims = BertDims.from_hf(self.model_config.hf_config)
         self.model = HostOnlyModel(
-            dims, self.model_config.max_model_len, self.options.max_device_batch, self.metrics.step
+            dims, self.model_config.max_model_len, min(self.options.max_device_batch, 8), self.metrics.step
         )
 
 

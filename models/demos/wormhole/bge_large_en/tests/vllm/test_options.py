@@ -21,7 +21,7 @@ def test_defaults(additional_config):
         l1_small_size=0,
         optimizations="performance",
         enable_model_warmup=True,
-        max_device_batch=8,
+        max_device_batch=9,
         batch_fill_wait_us=0,
         max_body_bytes=8_388_608,
         max_inputs_per_request=2048,
@@ -65,7 +65,7 @@ def test_every_option_is_read():
         ("l1_small_size", -32, "at least 0"),
         ("max_device_batch", 0, "at least 1"),
         ("max_device_batch", "8", "an integer"),
-        ("max_device_batch", 9, "at most 8"),
+        ("max_device_batch", 10, "at most 9"),
         ("batch_fill_wait_us", -1, "at least 0"),
         ("batch_fill_wait_us", 0.5, "an integer"),
         ("max_body_bytes", 0, "at least 1"),
@@ -133,4 +133,4 @@ def test_rows_of_a_step_are_those_of_the_mesh_once_it_is_open():
     config = {"tt": {"max_device_batch": 4}}
     assert step_rows(config) == 4
     assert step_rows({**config, STEP_ROWS_KEY: 8}) == 8
-    assert step_rows(None) == 8
+    assert step_rows(None) == 9

@@ -108,7 +108,6 @@ class TTPoolingWorker(WorkerBase):
         self._at_exit = Finalize(None, self.shutdown, exitpriority=0)
         chips = self.mesh_device.get_num_devices()
         logger.info("Opened a mesh of %d chip(s), %s", chips, tuple(self.mesh_device.shape))
-        self.vllm_config.additional_config[STEP_ROWS_KEY] = options.max_device_batch * chips
         self.metrics = DeviceMetrics(
             shared_folder(self.vllm_config),
             self.model_config.served_model_name,
@@ -142,6 +141,7 @@ class TTPoolingWorker(WorkerBase):
                 observer=self._observe,
                 num_command_queues=QUEUES,
             )
+        self.vllm_config.additional_config[STEP_ROWS_KEY] = self.model.step_rows
 
     def compile_or_warm_up_model(self) -> "CompilationTimes | None":
         """Compile every served shape, so that the first request is as fast as the tenth; seconds."""

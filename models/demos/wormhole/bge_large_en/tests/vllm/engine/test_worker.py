@@ -30,7 +30,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPooli
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import STEP_ROWS_KEY, PoolingOptions  # noqa: E402
 
 FAKE_TTNN = """
-from fake_device_log import chips, log
+from fake_device_log import cards, chips, log
 import os
 log.append(("import ttnn", os.environ.get("TT_VISIBLE_DEVICES")))
 class Mesh:
@@ -42,6 +42,12 @@ class Mesh:
         return "the mesh"
 def get_num_devices():
     return chips
+def GetNumPCIeDevices():
+    return cards
+class DispatchCoreType:
+    ETH = "ETH"
+def DispatchCoreConfig(kind):
+    return f"dispatch from {kind} cores"
 def MeshShape(rows, columns):
     return rows, columns
 def open_mesh_device(**arguments):
@@ -80,7 +86,7 @@ def device(monkeypatch, tmp_path, log) -> SimpleNamespace:
     (tmp_path / "ttnn.py").write_text(FAKE_TTNN)
     monkeypatch.syspath_prepend(str(tmp_path))
     for name, attributes in {
-        "fake_device_log": {"log": log, "chips": 2},
+        "fake_device_log": {"log": log, "chips": 2, "cards": 2},
         "ttnn": {},
     }.items():
         module = ModuleType(name)
@@ -123,7 +129,7 @@ def test_start_opens_loads_and_warms_up(worker, device, log):
         "observer": worker._observe,
         "num_command_queues": 2,
     }
-    assert worker.vllm_config.additional_config[STEP_ROWS_KEY] == 8
+    assert worker.vllm_config.additional_config[STEP_ROWS_KEY] == 7  # what the model says, and not what it was asked
 
 
 @pytest.mark.parametrize("emulated, threads", [(False, [1]), (True, [])])
@@ -132,6 +138,15 @@ def test_a_card_leaves_the_cores_to_the_api_server(worker, device, monkeypatch, 
         monkeypatch.setenv("TT_METAL_MOCK_CLUSTER_DESC_PATH", "n150.yaml")
     worker.init_device()
     assert device.threads == threads
+
+
+@pytest.mark.parametrize("chips, cards, asks", [(1, 1, False), (6, 3, True), (8, 4, True), (32, 32, False)])
+def test_n300_cards_dispatch_from_their_ethernet_cores(worker, device, log, chips, cards, asks):
+    """Three of them too, which ttnn has no name for and would give 8x7 cores."""
+    vars(sys.modules["fake_device_log"]).update(chips=chips, cards=cards)
+    worker.init_device()
+    (opened,) = [entry[1] for entry in log if entry[0] == "open_mesh_device"]
+    assert opened.get("dispatch_core_config") == ("dispatch from ETH cores" if asks else None)
 
 
 @pytest.mark.parametrize("mesh, shape", [("N150", (1, 1)), ("N300", (1, 2)), ("(2,1)", (2, 1))])
@@ -154,16 +169,18 @@ def test_without_traces_there_is_no_trace_region(worker, device, log):
     assert log[-1][1]["trace_region_size"] == 0
 
 
-@pytest.mark.parametrize("length, shapes", [(32, 3), (256, 13), (512, 20)])
-def test_default_trace_region_fits_every_shape(worker, length, shapes):
-    """Twice 23,314 bytes for each of (24 * 11 + 12) programs of a BGE-large step; shapes counted by hand: three batches
-    of each length and, from 256 tokens, packed rows."""
+@pytest.mark.parametrize("length, lengths, packed", [(32, 1, 0), (256, 4, 1), (512, 6, 2)])
+def test_default_trace_region_fits_every_shape(worker, length, lengths, packed):
+    """Twice what is reckoned for BGE-large on 8x9 cores: batches 9, 2 and 1 of each length and, from 256 tokens, packed
+    rows."""
     dims = BertDims(1024, 16, 4096, 24, 30522, 512, 2, 1e-12)
     worker.model_config.hf_config = SimpleNamespace(
         model_type="bert", hidden_act="gelu", position_embedding_type="absolute", is_decoder=False, **vars(dims)
     )
     worker.model_config.max_model_len = length
-    assert worker._trace_region_size(PoolingOptions()) == 2 * shapes * (24 * 11 + 12) * 23_314
+    assert worker._trace_region_size(PoolingOptions()) == 2 * (
+        lengths * (1_671_168 + 638_976 + 491_520) + packed * 1_671_168
+    )
 
 
 def test_warm_up_can_be_turned_off(worker, device, log):

@@ -18,11 +18,12 @@ HIDDEN = 8
 
 
 class ModelDouble:
-    """Row i holds the ids of prompt i, from 1 up, over and over, so order and content show; `rows`, when set, is
+    """step_rows: one less than asked for, as on a small core grid. Row i holds the ids of prompt i, from 1 up, over and over, so order and content show; `rows`, when set, is
     returned."""
 
     def __init__(self, log: list, *, fails_in: str | None = None, **arguments):
         self.log, self.fails_in, self.rows, self.normalize = log, fails_in, None, True
+        self.step_rows = arguments.get("max_batch_size", 0) - 1
         self._do("initialize", arguments)
 
     def warm_up(self, between):
