@@ -4,7 +4,7 @@
 
 """What a Wormhole demands of a plan and a mock device does not check."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
@@ -43,6 +43,27 @@ def order_of_sums(plan: ShapePlan) -> tuple:
     linears = ("output_matmul", "ff1_matmul", "ff2_matmul")
     blocks = [getattr(rows, name).in0_block_w for rows in (plan.body, plan.last) for name in linears]
     return (plan.precision, plan.qkv_matmul.in0_block_w, *blocks)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_small_subblocks_change_nothing_else(model):
+    """One row of 4 tiles at most, where the profile has two of them; sums in the same order."""
+    dims = model_dims(model)
+    usual = profile_precision("performance", dims)
+    plans = [plan_shape(dims, 8, 384, GRID, p) for p in (usual, replace(usual, small_subblocks=True))]
+    areas = []
+    for plan in plans:
+        linears = [plan.qkv_matmul, plan.body.output_matmul, plan.body.ff1_matmul, plan.body.ff2_matmul]
+        areas.append([(linear.out_subblock_h, linear.out_subblock_w) for linear in linears])
+    assert any(h > 1 for h, _ in areas[0]) and all(h == 1 and w <= 4 for h, w in areas[1])
+    assert order_of_sums(plans[0])[1:] == order_of_sums(plans[1])[1:]
+
+
+def test_small_subblocks_run(device):
+    dims = model_dims("large", 1)
+    precision = replace(profile_precision("performance", dims), small_subblocks=True)
+    with zero_runner(device, dims, 8, 384, precision, "cls") as runner:
+        assert runner.run(full_rows(8, 384)).shape == (8, 1024)
 
 
 @pytest.mark.parametrize("grid", [(8, 8), (8, 7)])

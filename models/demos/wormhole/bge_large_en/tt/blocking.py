@@ -29,14 +29,14 @@ def largest_divisor(value: int, limit: int) -> int:
     return max(divisor for divisor in range(1, min(value, limit) + 1) if value % divisor == 0)
 
 
-def subblock(height: int, width: int, fp32: bool) -> tuple[int, int]:
+def subblock(height: int, width: int, fp32: bool, small: bool = False) -> tuple[int, int]:
     """Output subblock (h, w) for a (height, width) block: as large as the destination allows, wide rather than high.
 
-    ttnn wants a subblock of a sharded output to be one row high or as wide as the block.
+    ttnn wants a subblock of a sharded output to be one row high or as wide as the block. small: one row of 4 at most.
     """
-    limit = 4 if fp32 else 8
+    limit = 4 if fp32 or small else 8
     w = largest_divisor(width, limit)
-    return (largest_divisor(height, limit // w), w) if w == width else (1, w)
+    return (largest_divisor(height, limit // w), w) if w == width and not small else (1, w)
 
 
 def matmul_buffers(m: int, n: int, k_block: int, in0, weights, precision: MatmulPrecision) -> int:
@@ -74,9 +74,11 @@ def block_sharded(rows: int, columns: int, gx: int, gy: int) -> ttnn.MemoryConfi
     )
 
 
-def multicast_matmul(cores: tuple[int, int], m: int, n: int, k_block: int, fp32: bool, activation=None):
+def multicast_matmul(
+    cores: tuple[int, int], m: int, n: int, k_block: int, fp32: bool, activation=None, small: bool = False
+):
     """Program config of a linear layer: in0 blocks are sent along core rows, weights down the columns."""
-    sub_h, sub_w = subblock(m, n, fp32)
+    sub_h, sub_w = subblock(m, n, fp32, small)
     return ttnn.MatmulMultiCoreReuseMultiCastProgramConfig(
         compute_with_storage_grid_size=cores,
         in0_block_w=k_block,

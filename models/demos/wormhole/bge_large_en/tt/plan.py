@@ -78,6 +78,7 @@ def plan_shape(
             f"batch {batch} of packed rows; packing needs one row per row of the {grid[0]}x{grid[1]} core grid"
         )
     shape = _Shape(dims, batch, sequence, grid, attention, max(sequence, alike), l1 - reserved)
+    shape.small_subblocks = precision.small_subblocks
     precision = shape.fitting(precision)
     body = shape.rows_plan(precision, sequence)
     tile_aligned = packed and not dense
@@ -115,6 +116,7 @@ class _Shape:
 
     def __init__(self, dims, batch: int, sequence: int, grid: tuple[int, int], attention: str, alike: int, l1: int):
         columns, rows = grid
+        self.small_subblocks = False
         self.alike, self.l1 = alike // TILE, l1  # what depends on the length is decided for `alike` tiles
         self.sequence, self.attention, self.batch = sequence, attention, batch
         self.sentences = _sentences_per_core_row(batch, rows, 1 if attention == CHAIN else MAX_SENTENCES, columns)
@@ -181,7 +183,7 @@ class _Shape:
         blocks = [block for block in range(k, 0, -1) if k % block == 0]
         block = next((block for block in blocks if needed(shared, block) <= self.l1), 1)
         self.check(stage, needed(self.sentences * s, block))
-        return multicast_matmul(self.cores, self.sentences * s, n, block, out.fp32, activation)
+        return multicast_matmul(self.cores, self.sentences * s, n, block, out.fp32, activation, self.small_subblocks)
 
     def qkv_matmul(self, precision: Precision):
         live = [(self.h, precision.hidden), (3 * self.h, precision.qkv.dtype)]

@@ -33,7 +33,8 @@ class Precision:
 
     output and ff2 have one dtype, that of the hidden states; ValueError for two. approximate_gelu: in FF1, by six
     straight lines (ckernel_sfpu_gelu.h of tt-metal) and not by the error function. The exponentials of the softmax stay
-    exact in every profile: that of a masked score must be 0.
+    exact in every profile: that of a masked score must be 0. small_subblocks: linear layers make one row of at most 4
+    tiles at a time (1x4 for 2x4), for a board whose supply droops under 64 cores of LoFi; the same bits, more slowly.
     """
 
     weights: ttnn.DataType
@@ -44,6 +45,7 @@ class Precision:
     ff1: MatmulPrecision
     ff2: MatmulPrecision
     approximate_gelu: bool = False
+    small_subblocks: bool = False
 
     def __post_init__(self):
         if self.output.dtype != self.ff2.dtype:
