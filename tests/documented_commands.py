@@ -70,6 +70,14 @@ RUNS = {
         r"performance \| 0\.9986\d \| 0\.9950\d \| 0\.9967\d \| 0\.9890\d \|", minutes=60
     ),
     "python -m tech_reports.BGE.plots": Run("", same="tech_reports/BGE/bge.md"),
+    # On a card; without one it says what to start, as the emulation is not asked for.
+    "python -m tests.first_card --minutes 60": Run(
+        r"no card .*python -m models\.emulated_wormhole -m", quick=True, status=2
+    ),
+    "python -m models.emulated_wormhole -m tests.first_card": Run(
+        r"nothing was timed.*\| server \| passed", minutes=60
+    ),
+    "python -m tests.first_card": Run(r"no card .*python -m models\.emulated_wormhole -m", quick=True, status=2),
     # Tests and demos of the model.
     'pytest tests/pcc/test_encoder.py -m "not slow"': Run(r"\d+ passed", minutes=30),
     "pytest demo/demo.py::test_bge_vllm_demo": Run(r"1 passed", hub=True),
