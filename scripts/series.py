@@ -82,7 +82,7 @@ ones share rows, each from a tile boundary on. Where there is no card
 for them, that is said in one line.
 """,
             model(
-                *(f"runner/{n}.py" for n in "__init__ target mesh batch_plan step_cost inputs host_tensor".split()),
+                *(f"runner/{n}.py" for n in "__init__ target device_params mesh batch_plan step_cost inputs host_tensor".split()),
                 *(
                     f"tests/runner/{n}.py"
                     for n in "examples test_target test_mesh_choice test_batch_plan test_plan_properties test_inputs".split()
@@ -192,7 +192,7 @@ device that does not answer ends the engine.
 Limits, keys and errors in OpenAI's shape, before vLLM reads a request,
 on a small application in the test's process.
 """,
-            model("tests/vllm/front_end/*"),
+            model("tests/vllm/front_end/*", "tests/vllm/hardening/odd_texts.py"),
         ),
         Commit(
             "Test BERT encoders in vLLM",
@@ -201,7 +201,7 @@ Platform and worker in one process, look-alikes of Tenstorrent's
 backends, and (marker server, minutes) a real OpenAI server. Tests that
 need vllm are skipped without it.
 """,
-            model("tests/vllm/*"),
+            model("tests/vllm/*", "tests/saved_checkpoints.py", "tests/tt/test_saved_checkpoints.py"),
         ),
         Commit(
             "Test the BERT server under faults and load",
@@ -257,7 +257,7 @@ checked as on a card, and beside each op its golden function computes
 values that are rounded to the op's output dtype. Kernels, traces and
 time are not modelled. It acts only where EMULATED_WORMHOLE=1 asks.
 """,
-            ("models/emulated_wormhole/*",),
+            ("models/emulated_wormhole/*", *model("tests/perf/stdout.py")),
         ),
         Commit(
             "Test BERT encoders on emulated boards",
@@ -275,6 +275,15 @@ A static estimate fitted to published figures of other encoders, which
 nobody has measured; sweeps of shapes, padding and host dispatch.
 """,
             model("tests/perf/*", "targets.yaml"),
+        ),
+        Commit(
+            "Measure a first card by one command",
+            """\
+What is in doubt on silicon, in order of doubt, each step in a process
+of its own with a time limit; one report with what was measured beside
+what was estimated.
+""",
+            model("tests/first_card/*"),
         ),
         Commit(
             "Report on the design of BGE-large",

@@ -128,7 +128,7 @@ def test_a_file_without_the_table_is_named(path, text, heading):
 def test_without_measured_figures_there_are_jobs_and_tier_alone():
     found = ci_entries.edits(ours, TREE.get)
     jobs = {ci_entries.JOBS.format(pipeline) for pipeline in ci_entries.PIPELINES}
-    assert set(found.files) == {*jobs, *WORKFLOWS[:2], ci_entries.TIERS}
+    assert set(found.files) == {*jobs, *WORKFLOWS[:2], ci_entries.TIERS, ci_entries.TRACE_REGIONS}
     assert not any("estimate" in text or "262" in text for text in found.files.values())
 
 

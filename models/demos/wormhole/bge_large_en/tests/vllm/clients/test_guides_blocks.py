@@ -4,7 +4,7 @@
 
 """The guide's blocks for LangChain and LlamaIndex against the server.
 
-./scripts/test.sh -m clients
+pytest -m clients
 """
 
 import json

@@ -4,7 +4,7 @@
 
 """Clients for Python, each as its users begin with it; vectors and ranks are compared with the fp32 reference.
 
-./scripts/test.sh -m clients
+pytest -m clients
 """
 
 import pytest
