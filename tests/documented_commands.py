@@ -125,7 +125,7 @@ ELSEWHERE = {
         "tests/test_documented_commands.py::serve"
     ),
     "pip install --no-deps vllm_plugin": f"{VLLM}/test_active_platform.py::test_entry_points_install_alone",
-    "./scripts/test.sh -m clients": f"{VLLM}/clients/test_guides_blocks.py::test_vectors_are_the_references",
+    "pytest -m clients": f"{VLLM}/clients/test_guides_blocks.py::test_vectors_are_the_references",
     "vllm bench serve --backend openai-embeddings --endpoint /v1/embeddings": f"{VLLM}/test_bge_server.py::test_bench_serve",
 }
 
