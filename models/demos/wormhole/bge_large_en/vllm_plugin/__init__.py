@@ -14,6 +14,7 @@ import os
 import re
 
 from models.demos.wormhole.bge_large_en.demo.registration import ARCHITECTURES, register_models
+from models.demos.wormhole.bge_large_en.vllm_plugin.quiet import be_calm
 
 __all__ = ["ARCHITECTURES", "PLATFORM_CLASS", "general_plugin", "platform_plugin"]
 
@@ -34,6 +35,7 @@ def platform_plugin() -> str | None:
 
         init_logger("vllm.tt_pooling").info("Leaving the platform to the installed plugin(s): %s", ", ".join(others))
         return None
+    be_calm()
     return PLATFORM_CLASS
 
 

@@ -21,9 +21,8 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.devices import card_groups
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import share_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import add_middleware, hide_api_keys
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.long_texts import check_after_tokenizing
-from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.start import prepare
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.start import prepare, stop_when_told
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
-from models.demos.wormhole.bge_large_en.vllm_plugin.quiet import be_calm
 from models.demos.wormhole.bge_large_en.vllm_plugin.versions import VLLMValidationError
 
 if TYPE_CHECKING:  # vllm.config resolves the current platform while it is imported: a cycle
@@ -63,9 +62,6 @@ class TTPoolingPlatform(Platform):
     _card_groups: ClassVar[list[str] | None] = None
     # validate_request gets no configuration, so the last configured model's vocabulary size (tokens) is kept here.
     _vocab_size: ClassVar[int | None] = None
-
-    def __init__(self) -> None:
-        be_calm()  # vLLM makes one of the platform that it has chosen, in every process
 
     @property
     def supported_dtypes(self) -> list[torch.dtype]:
@@ -157,6 +153,8 @@ class TTPoolingPlatform(Platform):
         if getattr(vllm_config, "shutdown_timeout", None) == 0 and not cls._parsed:
             # vLLM's default kills the engine at once, and with it a device that is still open.
             vllm_config.shutdown_timeout = cls.default_shutdown_timeout
+        if cls._parsed:
+            stop_when_told()
         # How long vLLM waits for an engine that is told to stop before it is ready: 5 s of its own.
         os.environ.setdefault("VLLM_WORKER_SHUTDOWN_TIMEOUT_SECONDS", str(getattr(vllm_config, "shutdown_timeout", 5)))
         cls._vocab_size = model_config.get_vocab_size()
@@ -241,7 +239,7 @@ def _schedule_whole_requests(vllm_config: "VllmConfig") -> None:
         given = getattr(config, name)
         if given != value:
             # The first four are as wanted unless a user asks for something else; the budget has a default of its own.
-            log = logger.info if value == budget else logger.warning
+            log = logger.debug if value == budget else logger.warning
             log("%s: %s -> %s, because an encoder takes each text whole, in one step", name, given, value)
             setattr(config, name, value)
     if hasattr(scheduler, "verify_max_model_len"):  # the fork verifies when the configuration is made

@@ -32,16 +32,21 @@ def be_calm() -> None:
         return
     # On import, of a CUDA that is not looked for here.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+    logging.getLogger("uvicorn.error").addFilter(_not_of_uvicorns_start)
     for handler in logging.getLogger("vllm").handlers:
-        if not any(isinstance(known, _ForUsers) for known in handler.filters):
-            handler.addFilter(_ForUsers())
+        if not any(isinstance(known, ForUsers) for known in handler.filters):
+            handler.addFilter(ForUsers())
 
 
-class _ForUsers(logging.Filter):
+class ForUsers(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < logging.WARNING:
             return _is_of(record, KEPT)
         return record.levelno > logging.WARNING or not _is_of(record, NOT_FOR_USERS)
+
+
+def _not_of_uvicorns_start(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith(("Started server process", "Waiting for application startup"))
 
 
 def _is_of(record: logging.LogRecord, lines: tuple[tuple[str, str], ...]) -> bool:

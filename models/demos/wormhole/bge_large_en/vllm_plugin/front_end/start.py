@@ -5,6 +5,7 @@
 """How a server starts: what of its options is checked before the device opens, and errors of one line."""
 
 import os
+import signal
 import socket
 import ssl
 import stat
@@ -23,6 +24,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.http_protocol impo
 KEEP_ALIVE_S = 75
 # What a user can mend. Anything else is a fault of ours, and gets its traceback.
 CONFIGURATION_ERRORS = (ValueError, OSError)
+VLLMS_HANDLER = "_interrupt_init"  # of SIGTERM, in vllm.entrypoints.openai.api_server.run_server
 ENGINE_FAILED = "Engine core initialization failed"  # a RuntimeError of vLLM's, after the engine has said why
 
 
@@ -41,6 +43,20 @@ def prepare(parser: ArgumentParser) -> None:
         return found, rest
 
     parser.parse_known_args = parse_and_check  # type: ignore[method-assign]
+
+
+def stop_when_told() -> None:
+    """Until it serves, SIGTERM to an API server is a SystemExit, with status 0.
+
+    vLLM 0.25.1 makes a KeyboardInterrupt of it, and takes that for the end of its wait for the engine.
+    """
+    handler = signal.getsignal(signal.SIGTERM)
+    if getattr(handler, "__name__", "") == VLLMS_HANDLER:
+        signal.signal(signal.SIGTERM, _stop)
+
+
+def _stop(*_) -> None:
+    raise SystemExit(0)
 
 
 def check(args: Namespace) -> None:

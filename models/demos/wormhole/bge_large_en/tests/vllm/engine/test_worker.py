@@ -132,6 +132,16 @@ def test_start_opens_loads_and_warms_up(worker, device, log):
     assert worker.vllm_config.additional_config[STEP_ROWS_KEY] == 7  # what the model says, and not what it was asked
 
 
+def test_a_stop_between_two_shapes_closes_the_device(worker, device, log):
+    worker.init_device()
+    worker.load_model()
+    worker.early_stop.asked = True
+    with pytest.raises(SystemExit) as stopped:
+        worker.compile_or_warm_up_model()
+    assert stopped.value.code == 0
+    assert [entry[0] for entry in log][-2:] == ["model.close", "close_mesh_device"]
+
+
 @pytest.mark.parametrize("emulated, threads", [(False, [1]), (True, [])])
 def test_a_card_leaves_the_cores_to_the_api_server(worker, device, monkeypatch, emulated, threads):
     if emulated:
