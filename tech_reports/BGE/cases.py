@@ -59,9 +59,9 @@ def estimate(device, dims, precision, sequence: int, with_l1: bool = True):
 
 
 def case(device, profile: str, sequence: int, fitted) -> Case:
+    from models.demos.wormhole.bge_large_en.runner import kernel_work as work
     from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
     from models.demos.wormhole.bge_large_en.tests.perf import estimate as estimates
-    from models.demos.wormhole.bge_large_en.tests.perf import work
     from models.demos.wormhole.bge_large_en.tests.perf.l1_graph import l1_by_call
     from models.demos.wormhole.bge_large_en.tt.plan import plan_shape
     from models.demos.wormhole.bge_large_en.tt.pooling import POOLED_ROWS

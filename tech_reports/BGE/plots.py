@@ -144,6 +144,7 @@ def main() -> None:
             "bounds": tables.bounds_table(cases, dims),
             "units": tables.units_table(cases),
             "prices": tables.prices_table(fitted),
+            "variants": tables.variants_table(fitted),
         }
         blocks |= {"residuals": tables.residuals_table(fitted), "targets": tables.targets_table(cases, fitted)}
         blocks["baseline"] = tables.baseline_table(cases)

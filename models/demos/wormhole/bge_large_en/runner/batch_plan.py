@@ -51,10 +51,14 @@ class Buckets:
                 raise ValueError(f"buckets have {name}={values}; at least one is needed")
 
     @property
-    def shapes(self) -> list[tuple[int, int, bool]]:
+    def shapes(self) -> list["Shape"]:
         """(batch, sequence length, packed), largest first."""
         rows = [(batch, sequence, False) for sequence in reversed(self.sequences) for batch in reversed(self.batches)]
         return [(self.batches[-1], sequence, True) for sequence in reversed(self.packed)] + rows
+
+
+Shape = tuple[int, int, bool]  # batch, sequence length, packed
+Cost = Callable[[Shape], float]
 
 
 class Place(NamedTuple):
@@ -75,7 +79,7 @@ class Step:
     places: tuple[Place, ...]
 
     @property
-    def shape(self) -> tuple[int, int, bool]:
+    def shape(self) -> Shape:
         """(batch, sequence length, packed), as in Buckets.shapes."""
         return self.batch, self.sequence, self.packed
 
@@ -114,8 +118,8 @@ def fewer_shapes(buckets: Buckets, most: int) -> Buckets:
     return buckets
 
 
-def plan_steps(lengths: Sequence[int], buckets: Buckets, cost: Callable[[int], float]) -> list[Step]:
-    """Steps that cover every text once. cost: estimated time of a step of a sequence length, in any unit.
+def plan_steps(lengths: Sequence[int], buckets: Buckets, cost: Cost) -> list[Step]:
+    """Steps that cover every text once. cost: estimated time of a step of a shape, in any unit.
 
     Of what packing and buckets can make of the texts the plan takes what costs least. ValueError for a text longer than
     the longest bucket.
@@ -140,14 +144,15 @@ def _without(left: list[int], step: Step) -> list[int]:
 class _Search:
     """Plans for texts of `lengths`. Lists of texts (`left`) are longest first."""
 
-    def __init__(self, lengths: Sequence[int], buckets: Buckets, cost: Callable[[int], float]):
+    def __init__(self, lengths: Sequence[int], buckets: Buckets, cost: Cost):
         self.buckets, self.rows = buckets, buckets.batches[-1]
         # Tokens that a text takes of a packed row.
         self.sizes = [length if buckets.dense else -(-length // TILE) * TILE for length in lengths]
         self.bucket = [next(s for s in buckets.sequences if s >= length) for length in lengths]
-        self.cost = {sequence: cost(sequence) for sequence in buckets.sequences + buckets.packed}
+        self.cost = {shape: cost(shape) for shape in buckets.shapes}
+        self._splits: dict[tuple[int, int], tuple[int, ...]] = {}
         # What a token costs at least: the bound by which most plans need not be looked at.
-        self.per_token = min(cost / (self.rows * sequence) for sequence, cost in self.cost.items())
+        self.per_token = min(cost / (batch * sequence) for (batch, sequence, _), cost in self.cost.items())
 
     def cheapest(self, left: list[int]) -> list[Step]:
         """The cheapest plan found, with packed rows of ever shorter or of ever longer ones.
@@ -166,10 +171,10 @@ class _Search:
         A plan that reaches `limit` may be given up.
         """
         best = self.in_buckets(left)
-        least = sum(self.cost[step.sequence] for step in best)
+        least = sum(self.cost[step.shape] for step in best)
         floor = sum(self.sizes[text] for text in left) * self.per_token
         for index, sequence in enumerate(packed):
-            own = self.cost[sequence]
+            own = self.cost[self.rows, sequence, True]
             if max(own, floor) >= min(least, limit) or not self._tries:
                 continue
             self._tries -= 1
@@ -190,7 +195,7 @@ class _Search:
 
     def _per_token(self, step: Step) -> float:
         tokens = sum(self.sizes[place.text] for place in step.places)
-        return self.cost[step.sequence] / tokens if tokens else float("inf")
+        return self.cost[step.shape] / tokens if tokens else float("inf")
 
     def in_buckets(self, left: list[int]) -> list[Step]:
         """Every text in a row of its own, as long as its bucket."""
@@ -199,11 +204,25 @@ class _Search:
             by_sequence.setdefault(self.bucket[text], []).append(text)
         steps = []
         for sequence, texts in by_sequence.items():
-            for start in range(0, len(texts), self.rows):
-                part = texts[start : start + self.rows]
-                batch = next(b for b in self.buckets.batches if b >= len(part))
+            start = 0
+            for batch in self._batches(sequence, len(texts)):
+                part = texts[start : start + batch]
                 steps.append(Step(batch, sequence, False, tuple(Place(text, row, 0) for row, text in enumerate(part))))
+                start += batch
         return steps
+
+    def _batches(self, sequence: int, count: int) -> tuple[int, ...]:
+        """The batches of steps of one length that take `count` texts for least; of equal ones the fewest and smallest."""
+        if count <= 0:
+            return ()
+        if count > self.rows:
+            return (self.rows, *self._batches(sequence, count - self.rows))
+        if (sequence, count) not in self._splits:
+            splits = [(batch, *self._batches(sequence, count - batch)) for batch in self.buckets.batches]
+            self._splits[sequence, count] = min(
+                splits, key=lambda split: (sum(self.cost[b, sequence, False] for b in split), len(split), split)
+            )
+        return self._splits[sequence, count]
 
     def packed_step(self, left: list[int], sequence: int) -> Step:
         """One step of packed rows, filled with the longest texts that fit, each in the first row with room."""

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 
 import torch
 from loguru import logger
@@ -87,7 +87,7 @@ class EncoderRunner:
         self.device, self.dims, self.pooling, self.max_length = device, dims, pooling, max_length
         self.plans = plan_buckets(dims, per_chip, chips, grid, precision, attention, pooling, l1_bytes(device))
         self.buckets = replace(per_chip, batches=tuple(batch * chips for batch in per_chip.batches))
-        self._cost = cache(partial(step_microseconds, dims, columns=grid[0]))  # asked for anew by every plan
+        self._cost = {shape: step_microseconds(dims, plan) for shape, plan in self.plans.items()}
         self._queues = queues or Queues(device, num_command_queues)
         self._model: BertModel | None = BertModel(weights, dims, device, precision, attention)
         self._steps: dict[tuple[int, int, bool], ShapeStep] = {}
@@ -114,7 +114,7 @@ class EncoderRunner:
 
     def planned(self, rows: Sequence[Row]) -> list[Step]:
         """The device steps that run() takes for these rows."""
-        return plan_steps([len(row) for row in rows], self.buckets, self._cost)
+        return plan_steps([len(row) for row in rows], self.buckets, self._cost.__getitem__)
 
     def _run(self, rows: Sequence[Row]) -> torch.Tensor:
         self._check_alive()

@@ -4,33 +4,137 @@
 
 """An estimate of a step's device time, for choosing between plans. No measurement, and nothing but ratios is used.
 
-Every row of cores works at its own sentences at once, so the time depends on the row's length and not on how many rows
-there are. Prices were fitted to published Wormhole times of other encoders.
+The work of each program of a shape's plan (kernel_work.py) at prices that tests/perf/calibration.py fits to published
+Wormhole figures (its sources are in tests/perf/silicon_figures.py). tests/perf/test_step_cost.py holds PRICES to that
+fit, and the sum to the op-by-op estimate of the programs really called.
 """
 
-from models.demos.wormhole.bge_large_en.tt.blocking import grid_columns
+from models.demos.wormhole.bge_large_en.runner import kernel_work as kernels
+from models.demos.wormhole.bge_large_en.runner.kernel_work import Work, add, name_of, times
 from models.demos.wormhole.bge_large_en.tt.dims import TILE, BertDims
+from models.demos.wormhole.bge_large_en.tt.precision import MatmulPrecision
+from models.demos.wormhole.bge_large_en.tt.shape_plan import CHAIN, RowsPlan, ShapePlan
 
-PROGRAM = 2.6  # microseconds from one program to the next of a trace
-MULTICAST = 3.6  # microseconds of a linear layer, on top
-WEIGHTS = 14.4  # microseconds per MB of bf8 weights that a core receives
-PRODUCT = 0.0200  # microseconds per product of two tiles, LoFi
-PACK = 0.0529  # microseconds per output tile and block of K
-SOFTMAX, NORM, HEADS, GELU = 0.311, 1.349, 0.338, 0.066  # microseconds per tile
-TILE_MB = 1088e-6
+# Microseconds per unit of kernel_work.UNITS.
+PRICES = {
+    "lofi": 1.00,
+    "hifi2": 1.04,
+    "wide": 1.25,
+    "hifi4": 1.08,
+    "partials": 1.33,
+    "math": 1.00,
+    "softmax": 2.47,
+    "norm": 2.07,
+    "heads": 2.81,
+    "moved": 3.00,
+    "eltwise": 1.06,
+    "programs": 2.46,
+    "gaps": 1.36,
+    "multicasts": 0.35,
+    "weights": 16.98,
+    "packs": 37.09,
+    "fp32": 2.68,
+    "rows": 2.75,
+    "exchanges": 4.31,
+    "interleaved": 282.0,
+}
+AROUND = 6  # programs besides the layers and the embeddings: inputs into place, pooling, the result out
 
 
-def step_microseconds(dims: BertDims, sequence: int, columns: int = 8) -> float:
-    """Estimated device time of one step with rows of `sequence` tokens, on `columns` core columns, in microseconds."""
-    gx = grid_columns(dims, columns)
-    s, h, d = sequence // TILE, dims.hidden_size // TILE, dims.head_size // TILE
-    ffn, heads = dims.intermediate_size // TILE, dims.num_attention_heads // gx
-    linears = ((h, 3 * h), (h, h), (h, ffn), (ffn, h))
-    time = (
-        11 * PROGRAM + len(linears) * MULTICAST + 2 * s * h / gx * NORM + s * 4 * h / gx * HEADS + s * ffn / gx * GELU
+def step_microseconds(dims: BertDims, plan: ShapePlan) -> float:
+    """Estimated device time of one step of `plan`, in microseconds."""
+    return sum(PRICES[unit] * amount for unit, amount in step_work(dims, plan).items())
+
+
+def step_work(dims: BertDims, plan: ShapePlan) -> Work:
+    """The work of all programs of a step."""
+    body = times(_layer(dims, plan, plan.body), dims.num_hidden_layers - 1)
+    return add(_embeddings(dims, plan), body, _layer(dims, plan, plan.last), times(kernels.program(), AROUND))
+
+
+def _embeddings(dims: BertDims, plan: ShapePlan) -> Work:
+    tiles = plan.body.output_matmul.per_core_M * plan.body.output_matmul.per_core_N
+    return add(times(kernels.interleaved(tiles), 2), _norm(plan, plan.body, "bfloat16"))
+
+
+def _layer(dims: BertDims, plan: ShapePlan, rows: RowsPlan) -> Work:
+    precision, h = plan.precision, dims.hidden_size // TILE
+    hidden, context = name_of(precision.hidden), name_of(precision.context.dtype)
+    in0 = context if plan.attention == CHAIN else name_of(precision.qkv.dtype)
+    norm = _norm(plan, rows, hidden)
+    ffn = dims.intermediate_size // TILE
+    return add(
+        _linear(plan, plan.qkv_matmul, precision.qkv, h, hidden),
+        (_chain if plan.attention == CHAIN else _sdpa)(dims, plan, rows),
+        _linear(plan, rows.output_matmul, precision.output, h, in0),
+        norm,
+        _linear(plan, rows.ff1_matmul, precision.ff1, h, hidden),
+        _linear(plan, rows.ff2_matmul, precision.ff2, ffn, name_of(precision.ff1.dtype)),
+        norm,
     )
-    for k, n in linears:
-        # K comes in gx blocks, one from each column's shard.
-        time += s * k * n / gx * PRODUCT + s * n / gx * gx * PACK + k * n / gx * TILE_MB * WEIGHTS
-    time += heads * s * s * (2 * d * PRODUCT + PACK + SOFTMAX) + heads * s * d * PACK
-    return dims.num_hidden_layers * time + 6 * PROGRAM
+
+
+def _linear(plan: ShapePlan, config, precision: MatmulPrecision, k: int, in0: str) -> Work:
+    return kernels.matmul(
+        config.per_core_M,
+        config.per_core_N,
+        k,
+        name_of(precision.fidelity),
+        k_block=config.in0_block_w,
+        subblock=(config.out_subblock_h, config.out_subblock_w),
+        in0=in0,
+        in1=name_of(plan.precision.weights),
+        fp32=precision.fp32,
+        bias=True,
+        gelu=kernels.gelu_of(config.fused_activation),
+    )
+
+
+def _norm(plan: ShapePlan, rows: RowsPlan, dtype: str) -> Work:
+    return kernels.norm(rows.layer_norm.block_h * rows.layer_norm.block_w, dtype=dtype)
+
+
+def _chain(dims: BertDims, plan: ShapePlan, rows: RowsPlan) -> Work:
+    precision, s, d = plan.precision, plan.sequence // TILE, dims.head_size // TILE
+    heads = rows.scores_matmul.per_core_M // (rows.rows // TILE)
+    own = heads * rows.rows // TILE * d  # tiles of (R, d) of its heads that a core holds
+    qkv, context = name_of(precision.qkv.dtype), name_of(precision.context.dtype)
+    cut = [kernels.moved(own, qkv), kernels.moved(own, name_of(precision.hidden))] if rows.rows < plan.sequence else []
+
+    def product(config, kind: MatmulPrecision, k: int, left: str) -> Work:
+        return kernels.matmul(
+            config.per_core_M,
+            config.per_core_N,
+            k,
+            name_of(kind.fidelity),
+            k_block=config.in0_block_w,
+            subblock=(config.out_subblock_h, config.out_subblock_w),
+            in0=left,
+            in1=qkv,
+            fp32=kind.fp32,
+            multicast=False,
+        )
+
+    scores = name_of(precision.scores.dtype)
+    return add(
+        kernels.heads(3 * heads * s * d, qkv),
+        *cut,
+        product(rows.scores_matmul, precision.scores, d, qkv),
+        kernels.softmax(
+            rows.softmax.block_h, s, dtype=scores, **kernels.softmax_of(plan.exact_kernel), stable=True, masked=True
+        ),
+        product(rows.context_matmul, precision.context, s, scores),
+        kernels.heads(own, context),
+    )
+
+
+def _sdpa(dims: BertDims, plan: ShapePlan, rows: RowsPlan) -> Work:
+    precision, s, d = plan.precision, plan.sequence // TILE, dims.head_size // TILE
+    cores = rows.sdpa.compute_with_storage_grid_size
+    heads = plan.batch * dims.num_attention_heads / (cores.x * cores.y)
+    kind, qkv = precision.context, name_of(precision.qkv.dtype)
+    own = heads * rows.rows // TILE * d
+    cut = [kernels.interleaved(own)] * 3 if rows.rows < plan.sequence else []
+    attention = kernels.attention(heads * rows.rows / TILE, s, d, name_of(kind.fidelity), kind.fp32, qkv)
+    mask = kernels.eltwise(plan.batch * rows.rows / TILE * s / (cores.x * cores.y), "bfloat16", operands=1)
+    return add(kernels.interleaved(3 * heads * s * d), *cut, mask, attention, kernels.interleaved(own))

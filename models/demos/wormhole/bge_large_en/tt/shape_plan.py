@@ -8,6 +8,7 @@ plan.py makes it. B batch, S sequence length, H hidden size, nh heads, d head si
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import ttnn
 from models.demos.wormhole.bge_large_en.tt.dims import TILE
@@ -29,14 +30,14 @@ class RowsPlan:
     hidden: ttnn.MemoryConfig
     intermediate: ttnn.MemoryConfig
     queries: ttnn.MemoryConfig
-    scores_matmul: object
-    softmax: object
-    context_matmul: object
-    sdpa: object
-    output_matmul: object
-    layer_norm: object
-    ff1_matmul: object
-    ff2_matmul: object
+    scores_matmul: Any
+    softmax: Any
+    context_matmul: Any
+    sdpa: Any
+    output_matmul: Any
+    layer_norm: Any
+    ff1_matmul: Any
+    ff2_matmul: Any
 
 
 @dataclass(frozen=True)
@@ -57,17 +58,17 @@ class ShapePlan:
     mask_memory: ttnn.MemoryConfig
     precision: Precision
     qkv: ttnn.MemoryConfig
-    qkv_matmul: object
+    qkv_matmul: Any
     body: RowsPlan
     last: RowsPlan
-    qkv_kernel: object
-    scores_kernel: object
-    context_kernel: object
-    output_kernel: object
-    ff1_kernel: object
-    ff2_kernel: object
-    exact_kernel: object
-    pooling_matmul: object
+    qkv_kernel: Any
+    scores_kernel: Any
+    context_kernel: Any
+    output_kernel: Any
+    ff1_kernel: Any
+    ff2_kernel: Any
+    exact_kernel: Any
+    pooling_matmul: Any
 
     @property
     def texts(self) -> int:

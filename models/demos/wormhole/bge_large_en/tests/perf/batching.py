@@ -18,7 +18,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from models.demos.wormhole.bge_large_en.tests.perf.text_lengths import text_lengths
 from models.emulated_wormhole import activate, dispatch_only
@@ -50,17 +50,19 @@ def buckets_for(lengths: Sequence[int], packing: str):
     return default_buckets(longest, MAX_BATCH, packed=() if packing == "none" else None, dense=packing == "dense")
 
 
-def summary(lengths: Sequence[int], waiting: int, packing: str, cost: Callable[[int], float]) -> dict:
-    """The object of --json but for host times. cost: estimated microseconds of a step of a sequence length."""
+def summary(lengths: Sequence[int], waiting: int, packing: str, dims) -> dict:
+    """The object of --json but for host times; dims: of the model that the device times are of."""
     from models.demos.wormhole.bge_large_en.runner.batch_plan import plan_steps
+    from models.demos.wormhole.bge_large_en.tests.perf.plan_cost import bucket_costs
     from models.demos.wormhole.bge_large_en.tt.dims import TILE
 
     buckets = buckets_for(lengths, packing)
+    cost = bucket_costs(dims, buckets)
     groups = [lengths[start : start + waiting] for start in range(0, len(lengths), waiting)]
     steps = [step for group in groups for step in plan_steps(group, buckets, cost)]
     padded = buckets.sequences[-1] if max(lengths) > PADDED_LENGTH else PADDED_LENGTH
-    always = sum(-(-len(group) // PADDED_BATCH) for group in groups) * cost(padded)
-    estimated = sum(cost(step.sequence) for step in steps)
+    always = sum(-(-len(group) // PADDED_BATCH) for group in groups) * cost((PADDED_BATCH, padded, False))
+    estimated = sum(cost(step.shape) for step in steps)
     computed = sum(step.batch * step.sequence for step in steps)
     shapes: dict[str, int] = {}
     for step in steps:
@@ -193,11 +195,10 @@ def main(arguments: list[str] | None = None) -> None:
     # ttnn prints its configuration to stdout as it is imported.
     with contextlib.redirect_stdout(sys.stderr):
         import ttnn
-        from models.demos.wormhole.bge_large_en.runner.step_cost import step_microseconds
         from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
 
         dims = model_dims("large")
-        result = summary(lengths, options.waiting, options.packing, lambda s: step_microseconds(dims, s))
+        result = summary(lengths, options.waiting, options.packing, dims)
         with dispatch_only():
             device = ttnn.open_device(device_id=0)
             try:

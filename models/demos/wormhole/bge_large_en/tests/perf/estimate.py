@@ -20,6 +20,7 @@ from models.emulated_wormhole import activate, dispatch_only
 
 KEYS = (
     "sentences_per_second",
+    "fitted_sentences_per_second",
     "calibrated_sentences_per_second",
     "roofline_fraction",
     "programs_per_forward",
@@ -37,21 +38,25 @@ def summary(forward, dims, batch: int, sequence: int, calibration) -> dict:
     """The object of --json, under KEYS and "baseline", and the launches split by kind.
 
     forward: of forward.measure. sentences_per_second is the upper bound that goes with the lower bound on time;
-    calibrated_sentences_per_second is (low, high); bytes are per forward, but peak_l1_bytes per core and input_bytes
+    fitted_sentences_per_second is by the fitted prices,
+    calibrated_sentences_per_second (low, high) around it; bytes are per forward, but peak_l1_bytes per core and input_bytes
     per step.
     """
-    from models.demos.wormhole.bge_large_en.tests.perf import baseline, bound, work
+    from models.demos.wormhole.bge_large_en.runner import kernel_work as work
+    from models.demos.wormhole.bge_large_en.tests.perf import baseline, bound
     from models.demos.wormhole.bge_large_en.tests.perf.op_records import HEADS, MOVEMENT
 
     ops = forward.ops
     seconds = sum(op.ideal_ns for op in ops) / 1e9
-    least, most = calibration.range_us(work.add(*(op.work for op in ops)))
+    total = work.add(*(op.work for op in ops))
+    least, most = calibration.range_us(total)
     layer = middle_layer(ops)
     launches = {kind: sum(op.programs for op in ops if op.kind == kind) for kind in (HEADS, MOVEMENT)}
     programs = sum(op.programs for op in ops)
     recorded = baseline.baseline(dims.hidden_size, dims.num_hidden_layers, batch, sequence)
     return {
         "sentences_per_second": batch / seconds,
+        "fitted_sentences_per_second": batch * 1e6 / calibration.microseconds(total),
         "calibrated_sentences_per_second": [batch * 1e6 / most, batch * 1e6 / least],
         "roofline_fraction": batch / seconds / bound.roofline(dims, sequence),
         "programs_per_forward": programs,
@@ -106,13 +111,13 @@ def op_table(ops, measured: list[float] | None = None) -> str:
 
 def report(result: dict, ops, dims, batch: int, sequence: int, calibration, measured: list[float] | None) -> str:
     """The text of the command, after its first line."""
+    from models.demos.wormhole.bge_large_en.runner import kernel_work as work
     from models.demos.wormhole.bge_large_en.tests.perf import bound
     from models.demos.wormhole.bge_large_en.tests.perf import calibration as fitting
-    from models.demos.wormhole.bge_large_en.tests.perf import work
 
     total = work.add(*(op.work for op in ops))
     low, high = result["calibrated_sentences_per_second"]
-    middle = batch * 1e6 / calibration.microseconds(total)
+    middle = result["fitted_sentences_per_second"]
     shares = {unit: calibration.prices[unit] * amount for unit, amount in total.items()}
     lines = [op_table(ops, measured), ""]
     if measured:

@@ -18,8 +18,10 @@ from dataclasses import dataclass, field
 from ttnn.decorators import FastOperation
 
 import ttnn
+from models.demos.wormhole.bge_large_en.runner import kernel_work as work
+from models.demos.wormhole.bge_large_en.runner.kernel_work import TILE_BYTES, Work, add, gelu_of, name_of, softmax_of
 from models.demos.wormhole.bge_large_en.tests.perf import bound
-from models.demos.wormhole.bge_large_en.tests.perf.work import TILE, TILE_BYTES, Work, add, matmul, moved, tiles
+from models.demos.wormhole.bge_large_en.tt.dims import TILE
 
 MATMUL, ATTENTION, SOFTMAX, NORM = "matmul", "attention", "softmax", "layer-norm"
 HEADS, EMBEDDING, MOVEMENT, ELTWISE = "heads", "embedding", "movement", "element-wise"
@@ -29,6 +31,8 @@ _MOVEMENT = (
     "slice concat pad transpose permute reshape view clone copy fold repeat fill split gather"
 ).split()
 HOST_COPY = "ttnn.copy_host_to_device_tensor"
+# Keyword arguments that say how a program computes, and tensors of which only matters whether they are there.
+_OPTIONS = ("program_config", "compute_kernel_config", "numeric_stable", "bias", "residual_input_tensor")
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,8 @@ def record_ops() -> Iterator[Recording]:
             depth -= 1
         if depth == 0:  # an op made of other ops counts once, with all their programs
             # No tensor is kept: one more reference would keep its buffer, and L1 would fill.
-            options = {key: kwargs.get(key) for key in ("program_config", "compute_kernel_config")}
+            options = {key: kwargs.get(key) for key in _OPTIONS[:3]}
+            options |= {key: True if kwargs.get(key) is not None else None for key in _OPTIONS[3:]}
             calls.append((op.python_fully_qualified_name, options, _facts((args, kwargs)), _facts(result)))
         return result
 
@@ -150,18 +155,12 @@ def _facts(tree) -> list[_Tensor]:
             config = tree.memory_config()
             dram = config.buffer_type == ttnn.BufferType.DRAM
             shard = math.prod(config.shard_spec.shape) / TILE**2 if config.shard_spec else None
-        return [_Tensor(tuple(tree.padded_shape), _name(tree.dtype), on_device, dram, shard)]
+        return [_Tensor(tuple(tree.padded_shape), name_of(tree.dtype), on_device, dram, shard)]
     if isinstance(tree, dict):
         tree = tree.values()
     elif not isinstance(tree, (list, tuple)):
         return []
     return [tensor for item in tree for tensor in _facts(item)]
-
-
-def _name(enum) -> str:
-    """bfloat8_b of DataType.BFLOAT8_B; LoFi of MathFidelity.LoFi."""
-    name = str(enum).rsplit(".", 1)[-1]
-    return name.lower() if name.isupper() else name
 
 
 def _launches(graph: list[dict]) -> list[tuple[str, int, int]]:
@@ -195,7 +194,7 @@ def _pair(recording: Recording, calls: list, launches: list[tuple[str, int, int]
     for name, programs, cores in launches:
         if not name.startswith("ttnn."):
             if programs:  # a tensor's method: not seen by the hook, but its programs run
-                moving = OpRecord(name, MOVEMENT, "", programs, cores, 0, None, False, 0, 0, 0, moved(0))
+                moving = OpRecord(name, MOVEMENT, "", programs, cores, 0, None, False, 0, 0, 0, work.moved(0))
                 recording.ops.append(moving)
             continue
         called, options, ins, outs = next(calls, (None, {}, [], []))
@@ -222,77 +221,111 @@ def _record(name: str, options: dict, ins: list[_Tensor], outs: list[_Tensor], p
     if kind == EMBEDDING:  # a look-up reads the rows it wants, not the table
         dram = [min(size, out.bytes) for size in dram]
     in_l1 = [tensor.bytes for tensor in outs if tensor.on_device and not tensor.dram]
-    program = options["program_config"]
-    grid = getattr(program, "compute_with_storage_grid_size", None)
+    grid = getattr(options["program_config"], "compute_with_storage_grid_size", None)
     if grid is not None:
         cores = grid.x * grid.y
     flops, fidelity, fp32, shape = 0, None, False, "x".join(map(str, out.shape))
-    work = tiles("eltwise", out.tiles_on_core(cores))
     if kind == MATMUL:
         rows, k, n = math.prod(out.shape[:-1]), ins[0].shape[-1], out.shape[-1]
         flops, shape = bound.matmul_flops(rows, n, k), f"{rows}x{k}x{n}"
         fidelity, fp32 = _arithmetic(options, ins)
-        work = _matmul_work(options, ins, out, cores, fidelity, fp32)
     elif kind == ATTENTION:
         batch, heads, s, d = ins[0].shape
-        keys = ins[1].shape[-2]
-        flops, (fidelity, fp32) = 4 * batch * heads * s * keys * d, _arithmetic(options, ins)
-        work = _attention_work(batch * heads, s // TILE, keys // TILE, d // TILE, fidelity, fp32, cores)
-    elif kind == SOFTMAX:
-        # All published figures are of a softmax that subtracts no maximum. Ours does: by passes over a tile, six and not
-        # four, it takes up to half as long again, 1 ms of a step of 384 tokens and 2 ms of 512, which is not counted.
-        work = tiles("softmax", out.tiles_on_core(cores), wide=out.dtype != "bfloat8_b")
-    elif kind == NORM:
-        work = tiles("norm", out.tiles_on_core(cores))
-    elif kind == HEADS:
-        work = tiles("heads", sum(tensor.tiles_on_core(cores) for tensor in outs))
-    elif kind in (MOVEMENT, EMBEDDING):
-        work = moved(out.tiles_on_core(cores), out.dtype)
-    work = add(work, {"programs": programs - 1, "gaps": programs - 1})
+        flops, (fidelity, fp32) = 4 * batch * heads * s * ins[1].shape[-2] * d, _arithmetic(options, ins)
+    amounts = _WORK.get(kind, _eltwise_work)(options, ins, outs, cores)
+    amounts = add(amounts, {"programs": programs - 1, "gaps": programs - 1})
     moved_bytes = sum(in_l1) if kind == MOVEMENT else 0
     traffic = sum(dram), max(dram, default=0), moved_bytes
-    return OpRecord(name, kind, shape, programs, cores, flops, fidelity, fp32, *traffic, work)
+    return OpRecord(name, kind, shape, programs, cores, flops, fidelity, fp32, *traffic, amounts)
 
 
 def _arithmetic(options: dict, ins: list[_Tensor]) -> tuple[str, bool]:
     """Math fidelity, and whether in fp32, of a matmul; without a kernel config, what ttnn's matmul then takes."""
     kernel = options["compute_kernel_config"]
     if kernel is not None:
-        return _name(kernel.math_fidelity), kernel.fp32_dest_acc_en
+        return name_of(kernel.math_fidelity), kernel.fp32_dest_acc_en
     narrow = all(tensor.dtype in ("bfloat8_b", "bfloat4_b") for tensor in ins[:2])
     return ("LoFi" if options["program_config"] is not None or narrow else "HiFi2"), False
 
 
-def _matmul_work(options: dict, ins, out: _Tensor, cores: int, fidelity: str, fp32: bool) -> Work:
-    program = options["program_config"]
+def _matmul_work(options: dict, ins, outs, cores: int) -> Work:
+    program, kernel, (fidelity, fp32) = (
+        options["program_config"],
+        options["compute_kernel_config"],
+        _arithmetic(options, ins),
+    )
     k = math.ceil(ins[0].shape[-1] / TILE)
+    common = {
+        "in0": ins[0].dtype,
+        "in1": ins[1].dtype,
+        "fp32": fp32,
+        "bias": options["bias"] is not None,
+        "l1_acc": kernel.packer_l1_acc if kernel is not None else not fp32,
+    }
     if program is None or not hasattr(program, "per_core_M"):
         # ttnn chooses the blocking: take the output spread evenly, one tile wide.
-        per_core = math.ceil(out.tiles / cores)
-        return matmul(per_core, 1, k, fidelity, k_block=1, in1=ins[1].dtype, fp32=fp32)
-    activation = getattr(program, "fused_activation", None)
-    gelu = None
-    if activation is not None:
-        approximate = bool(activation.params and activation.params[0]) if hasattr(activation, "params") else True
-        gelu = "fast" if approximate else "exact"
-    return matmul(
+        return work.matmul(math.ceil(outs[0].tiles / cores), 1, k, fidelity, k_block=1, subblock=(1, 1), **common)
+    return work.matmul(
         program.per_core_M,
         program.per_core_N,
         k,
         fidelity,
         k_block=program.in0_block_w,
-        in1=ins[1].dtype,
-        fp32=fp32,
+        subblock=(program.out_subblock_h, program.out_subblock_w),
         multicast=hasattr(program, "transpose_mcast"),
-        gelu=gelu,
+        gelu=gelu_of(getattr(program, "fused_activation", None)),
+        **common,
     )
 
 
-def _attention_work(heads: int, s: int, keys: int, d: int, fidelity: str, fp32: bool, cores: int) -> Work:
-    """One fused attention as its two products and its softmax: no figure of it is among those calibrated with."""
-    rows = heads * s / cores
-    options = {"fp32": fp32, "multicast": False}
-    scores = matmul(rows, keys, d, fidelity, k_block=d, **options)
-    context = matmul(rows, d, keys, fidelity, k_block=keys, **options)
-    one_launch = {"programs": -2, "gaps": -2}
-    return add(scores, context, tiles("softmax", rows * keys), one_launch)
+def _softmax_work(options: dict, ins, outs, cores: int) -> Work:
+    out = outs[0]
+    width = out.shape[-1] / TILE
+    return work.softmax(
+        out.tiles_on_core(cores) / width,
+        width,
+        dtype=out.dtype,
+        **softmax_of(options["compute_kernel_config"]),
+        masked=len(ins) > 1,
+        stable=bool(options["numeric_stable"]),
+    )
+
+
+def _norm_work(options: dict, ins, outs, cores: int) -> Work:
+    kernel, residual = options["compute_kernel_config"], options["residual_input_tensor"] is not None
+    fp32 = kernel is not None and kernel.fp32_dest_acc_en
+    return work.norm(outs[0].tiles_on_core(cores), dtype=ins[0].dtype, fp32=fp32, residual=residual)
+
+
+def _heads_work(_options, ins, outs, cores: int) -> Work:
+    tiles = sum(tensor.tiles_on_core(cores) for tensor in outs)
+    sharded = all(tensor.shard_tiles is not None for tensor in (ins[0], *outs))
+    return work.heads(tiles, outs[0].dtype) if sharded else work.interleaved(tiles)
+
+
+def _moved_work(_options, ins, outs, cores: int) -> Work:
+    """Shard to shard in runs of tiles; to or from an interleaved tensor, and rows of embeddings, one by one."""
+    sharded = all(tensor.shard_tiles is not None for tensor in (ins[0], outs[0]))
+    tiles = outs[0].tiles_on_core(cores)
+    return work.moved(tiles, outs[0].dtype) if sharded else work.interleaved(tiles)
+
+
+def _eltwise_work(_options, ins, outs, cores: int) -> Work:
+    return work.eltwise(outs[0].tiles_on_core(cores), outs[0].dtype, operands=min(2, max(1, len(ins))))
+
+
+def _attention_work(options: dict, ins, _outs, cores: int) -> Work:
+    batch, heads, s, d = ins[0].shape
+    keys, (fidelity, fp32) = ins[1].shape[-2] // TILE, _arithmetic(options, ins)
+    return work.attention(batch * heads * s / TILE / cores, keys, d // TILE, fidelity, fp32, ins[0].dtype)
+
+
+_WORK = {
+    MATMUL: _matmul_work,
+    ATTENTION: _attention_work,
+    SOFTMAX: _softmax_work,
+    NORM: _norm_work,
+    HEADS: _heads_work,
+    MOVEMENT: _moved_work,
+    EMBEDDING: _moved_work,
+}

@@ -5,7 +5,6 @@
 """The two workers that serving.py compares: ours over a device that does nothing, and the least that vLLM asks for."""
 
 from collections.abc import Callable, Sequence
-from functools import cache, partial
 
 import torch
 from vllm.v1.outputs import EMPTY_MODEL_RUNNER_OUTPUT, ModelRunnerOutput
@@ -13,12 +12,10 @@ from vllm.v1.worker.worker_base import CompilationTimes, WorkerBase
 
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Step, default_buckets, plan_steps
 from models.demos.wormhole.bge_large_en.runner.inputs import rows_from_lists
-from models.demos.wormhole.bge_large_en.runner.step_cost import step_microseconds
+from models.demos.wormhole.bge_large_en.tests.perf.plan_cost import bucket_costs
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import DeviceMetrics, shared_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker, use_one_host_thread
-
-COLUMNS = 8  # of worker cores of a Wormhole
 
 
 class HostOnlyModel:
@@ -29,7 +26,7 @@ class HostOnlyModel:
     def __init__(self, dims: BertDims, max_length: int, max_batch: int, observer: Callable[[Step, int, float], None]):
         self.dims, self.max_length, self.observer = dims, max_length, observer
         self.buckets = default_buckets(max_length, max_batch)
-        self.cost = cache(partial(step_microseconds, dims, columns=COLUMNS))
+        self.cost = bucket_costs(dims, self.buckets)
 
     def embed(self, token_ids: Sequence[Sequence[int]]) -> torch.Tensor:
         """Lists of token ids -> (N, H) fp32, all ones, not normalised."""

@@ -15,20 +15,21 @@ from models.demos.wormhole.bge_large_en.runner.batch_plan import (
     PACKED_SEQUENCES,
     Buckets,
     Place,
+    Shape,
     Step,
     default_buckets,
     fewer_shapes,
     plan_steps,
 )
-from models.demos.wormhole.bge_large_en.runner.step_cost import step_microseconds
 from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
+from models.demos.wormhole.bge_large_en.tests.perf.plan_cost import shape_cost
 from models.demos.wormhole.bge_large_en.tt.dims import TILE
 
 CASES = 150
 
 
-def cost(sequence: int) -> float:
-    return step_microseconds(model_dims("large"), sequence)
+def cost(shape: Shape) -> float:
+    return shape_cost(model_dims("large"), shape)
 
 
 def random_case(seed: int) -> tuple[list[int], Buckets]:

@@ -42,10 +42,10 @@ def estimated_step(tokens: int) -> float:
     """Seconds of a BGE-large step with rows of `tokens` tokens."""
     from transformers import BertConfig
 
-    from models.demos.wormhole.bge_large_en.runner.step_cost import step_microseconds
+    from models.demos.wormhole.bge_large_en.tests.perf.plan_cost import shape_cost
     from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 
-    return step_microseconds(BertDims.from_hf(BertConfig(**CONFIG)), -(-tokens // 32) * 32) * 1e-6
+    return shape_cost(BertDims.from_hf(BertConfig(**CONFIG)), (ROWS, -(-tokens // 32) * 32, False)) * 1e-6
 
 
 def sleeping_worker():
