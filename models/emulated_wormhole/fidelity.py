@@ -22,12 +22,13 @@ tenstorrent/ttsim, src/tensix.cpp; the rest is tenstorrent/tt-metal):
 - The packer rounds ties away from zero: fp32 to bf16, and for a bfloat8_b output to 6 bits of mantissa before the
   shared exponent (ISA Packers/FormatConversion.md; jit_build/data_format.cpp without bfp8_pack_precise; ttsim).
 - GELU with its first parameter not 0, which is what the name "gelu" means, is the kernel's six straight lines
-  (hw/ckernels/wormhole_b0/metal/llk_api/llk_sfpu/ckernel_sfpu_gelu.h, ISA SFPLUTFP32.md). Otherwise it is exact.
+  (hw/ckernels/wormhole_b0/metal/llk_api/llk_sfpu/ckernel_sfpu_gelu.h, ISA SFPLUTFP32.md); else with bf16 Dst, and
+  GELU_TANH with its first parameter not 0, are computed as in sfpu.py. With fp32 Dst the exact one is exact.
 
 Not modelled: the rounding of products inside one MVMUL to a common exponent (two groups of eight, 10 bits below the
 largest), bits lost as Dst and the two sums are aligned, denormals, the HiFi4 + fp32 erratum (tt-metal issue 38306), the
 in0_block_w that the library chooses where the call gives no program config (one block of all K here), bfloat4_b
-outputs' truncation, other approximate activations. Layer norm, softmax, reductions, element-wise ops and
+outputs' truncation, other activations. Softmax is in softmax.py. Layer norm, reductions, element-wise ops and
 ttnn.transformer.scaled_dot_product_attention keep their golden functions.
 
 Beside a step-by-step simulation of MVMUL by ttsim's rules, on normal bf16 and bf8 values with K 64 to 2048: with bf16
@@ -42,6 +43,7 @@ from functools import reduce
 import torch
 
 import ttnn
+from models.emulated_wormhole import sfpu
 from models.emulated_wormhole.golden_ops import TILE, activation_function
 from models.emulated_wormhole.quantise import quantise
 
@@ -185,9 +187,15 @@ def _activated(x: torch.Tensor, fused, name: str | None, fp32: bool) -> torch.Te
     act = activation_function(fused, name)
     if act is None:
         return x
-    if act is torch.nn.functional.gelu and (fused is None or (fused.params and fused.params[0] != 0)):
+    kind = fused.op_type if fused is not None else getattr(ttnn.UnaryOpType, str(name).upper())
+    fast = fused is None or bool(fused.params and fused.params[0] != 0)
+    if kind == ttnn.UnaryOpType.GELU and fast:
         x = gelu_lines(x)
         return x if fp32 else truncate(x, 7)  # a store to bf16 Dst cuts (ISA SFPSTORE.md)
+    if kind == ttnn.UnaryOpType.GELU and not fp32:
+        return sfpu.gelu_exact(x)
+    if kind == ttnn.UnaryOpType.GELU_TANH and fast:
+        return sfpu.gelu_tanh_fast(x, fp32)
     x = act(x)
     return x if fp32 else x.bfloat16().float()
 

@@ -18,6 +18,7 @@ hardware where all of K is one block. A second operand of one single matrix is t
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -100,6 +101,7 @@ def _embedding(ids, table, *_, **__):
 
 _ACTIVATIONS = {
     ttnn.UnaryOpType.GELU: torch.nn.functional.gelu,
+    ttnn.UnaryOpType.GELU_TANH: partial(torch.nn.functional.gelu, approximate="tanh"),
     ttnn.UnaryOpType.RELU: torch.relu,
     ttnn.UnaryOpType.SILU: torch.nn.functional.silu,
     ttnn.UnaryOpType.SIGMOID: torch.sigmoid,
@@ -178,7 +180,7 @@ def _layer_norm(x, *, epsilon=1e-12, weight=None, bias=None, residual_input_tens
     return torch.nn.functional.layer_norm(x, x.shape[-1:], weight, bias, epsilon)
 
 
-def _softmax_mask(x, mask, layout, causal: bool, program_config):
+def softmax_mask(x, mask, layout, causal: bool, program_config):
     """The mask as the kernels in ttnn's normalization/softmax/device/kernels/attention add it to x.
 
     `causal` is is_causal_mask, which means no more than a mask per query; its content is free.
@@ -213,7 +215,7 @@ def _softmax_mask(x, mask, layout, causal: bool, program_config):
 
 def _check_mask(x, scale=None, mask=None, *, tensors, is_causal_mask=False, program_config=None, **_) -> None:
     if mask is not None:
-        _softmax_mask(x, mask, tensors[1].layout, is_causal_mask, program_config)
+        softmax_mask(x, mask, tensors[1].layout, is_causal_mask, program_config)
 
 
 @golden("ttnn.scale_mask_softmax_in_place", "ttnn.scale_mask_softmax", needs_tensors=True, check=_check_mask)
@@ -226,7 +228,7 @@ def _scale_mask_softmax(
     Without numeric_stable the kernel subtracts no maximum: past 88.7 its exponentials are Inf, and the row NaN.
     """
     if mask is not None:
-        mask = _softmax_mask(x, mask, tensors[1].layout, is_causal_mask, program_config)
+        mask = softmax_mask(x, mask, tensors[1].layout, is_causal_mask, program_config)
     out = torch.empty_like(x, memory_format=torch.contiguous_format)
     for batch, row in enumerate(x):  # one by one, so that what lies between stays in a CPU's cache
         row = row if scale is None else row * scale

@@ -21,7 +21,7 @@ import torch
 from ttnn.decorators import FastOperation
 
 import ttnn
-from models.emulated_wormhole import fidelity
+from models.emulated_wormhole import fidelity, softmax  # noqa: F401 (which adds to fidelity.MODELLED)
 from models.emulated_wormhole.buffer_values import BufferValues
 from models.emulated_wormhole.deferred import Value
 from models.emulated_wormhole.errors import MissingGolden, TraceNotSupported
@@ -182,7 +182,7 @@ class Numerics:
                 "@models.emulated_wormhole.golden, or use an op that has one"
             )
         extra: dict[str, object] = {}
-        if modelled is not None:
+        if modelled is fidelity.linear:
             extra["arithmetic"] = fidelity.Arithmetic.of(inputs[0], inputs[1], outputs[0], **kwargs)
         args, kwargs = ((inputs[0],), {}) if function is move else (args, _numeric_kwargs(name, function, kwargs))
         values = [self._peek(tensor) for tensor in tensors_of((args, kwargs))]
