@@ -54,7 +54,7 @@ RUNS = {
     ),
     # Estimates and plans.
     "python -m tests.perf.estimate --batch 8 --seq 384 --profile performance": Run(
-        r"at most 984 .*200 to 255 sentences/s, 226 by", quick=True
+        r"at most 984 .*26[56] to 339 sentences/s, 301 by", quick=True
     ),
     "python -m tests.perf.estimate": Run(r"Range: [\d.]+ to [\d.]+ times the fitted time"),
     "python -m tests.perf.batching --lengths stsb --waiting 64": Run(

@@ -37,6 +37,7 @@ from zero causes) within 0.1 %; with fp32 Dst the two differ by 3e-4 of the resu
 there.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 
@@ -245,4 +246,4 @@ def linear(
     return torch.stack(out).reshape(*lead, a.shape[-2], b.shape[-1])
 
 
-MODELLED = {"ttnn.linear": linear, "ttnn.matmul": linear}
+MODELLED: dict[str, Callable] = {"ttnn.linear": linear, "ttnn.matmul": linear}

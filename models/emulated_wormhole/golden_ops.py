@@ -99,7 +99,7 @@ def _embedding(ids, table, *_, **__):
     return torch.nn.functional.embedding(ids.to(torch.int64), table)
 
 
-_ACTIVATIONS = {
+_ACTIVATIONS: dict[object, Callable] = {
     ttnn.UnaryOpType.GELU: torch.nn.functional.gelu,
     ttnn.UnaryOpType.GELU_TANH: partial(torch.nn.functional.gelu, approximate="tanh"),
     ttnn.UnaryOpType.RELU: torch.relu,

@@ -13,7 +13,6 @@ to 1 (tt-metal issue 52045).
 
 import torch
 
-import ttnn
 from models.emulated_wormhole import sfpu
 from models.emulated_wormhole.fidelity import _PHASES_OF, MODELLED, PHASES, STEP, packed, round_dst_, truncate
 from models.emulated_wormhole.golden_ops import TILE, softmax_mask
@@ -84,4 +83,4 @@ def scale_mask_softmax(
     return packed(out, tensors[0].dtype, fp32)
 
 
-MODELLED |= dict.fromkeys(("ttnn.scale_mask_softmax_in_place", "ttnn.scale_mask_softmax"), scale_mask_softmax)
+MODELLED["ttnn.scale_mask_softmax_in_place"] = MODELLED["ttnn.scale_mask_softmax"] = scale_mask_softmax

@@ -145,6 +145,7 @@ def main() -> None:
             "units": tables.units_table(cases),
             "prices": tables.prices_table(fitted),
             "variants": tables.variants_table(fitted),
+            "spread": tables.spread_table(dims),
         }
         blocks |= {"residuals": tables.residuals_table(fitted), "targets": tables.targets_table(cases, fitted)}
         blocks["baseline"] = tables.baseline_table(cases)

@@ -58,7 +58,9 @@ def plan_table(case: Case) -> str:
             values, arithmetic = "", "-"
             if config:
                 values = f"block {config.block_h}x{config.block_w}, subblock 1x{config.subblock_w}"
-                arithmetic = f"{name(plan.exact_kernel.math_fidelity)}, fp32"
+                kernel = plan.softmax_kernel if op.label == "softmax" else plan.exact_kernel
+                arithmetic = f"{name(kernel.math_fidelity)}, {'fp32' if kernel.fp32_dest_acc_en else 'bf16'}"
+                arithmetic += ", approximate" * kernel.math_approx_mode
         layout = "height, in its core's shard" if memory is None else shard(memory)
         lines.append(
             (op.label, op.shape, layout, values, name(dtype), arithmetic, f"{op.l1_tensors + op.l1_buffers:,}")
@@ -155,6 +157,19 @@ def variants_table(fitted) -> str:
         for name, count in cycles.GELU.items()
     ]
     return table(("kernel, 12 tiles a row", "counted cycles per tile", "fitted us per tile"), rows)
+
+
+def spread_table(dims) -> str:
+    """Fitted ms of a step with few texts, a row each, and with rows for eight."""
+    from models.demos.wormhole.bge_large_en.runner.batch_plan import SEQUENCES, Buckets
+    from models.demos.wormhole.bge_large_en.tests.perf.plan_cost import bucket_costs
+
+    rows, batches = [], (1, 2, 4, BATCH)
+    cost = bucket_costs(dims, Buckets(SEQUENCES, batches))
+    for sequence in SEQUENCES:
+        steps = [cost((batch, sequence, False)) / 1e3 for batch in batches]
+        rows.append((sequence, *(f"{step:.2f}" for step in steps), f"{steps[0] / steps[-1]:.2f}"))
+    return table(("tokens", "1 text", "2", "4", "8", "1 over 8"), rows)
 
 
 def residuals_table(fitted) -> str:

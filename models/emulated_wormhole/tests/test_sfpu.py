@@ -163,9 +163,9 @@ def gelu_tanh_fast(x: float) -> float:
 
 
 def same(found: torch.Tensor, expected: list[float], inputs: torch.Tensor) -> None:
-    expected = torch.tensor(expected, dtype=torch.float32)
-    wrong = (found.view(torch.int32) != expected.view(torch.int32)) & ~((found == 0) & (expected == 0))
-    assert not wrong.any(), [(x, a, b) for x, a, b in zip(inputs[wrong], found[wrong], expected[wrong])][:5]
+    wanted = torch.tensor(expected, dtype=torch.float32)
+    wrong = (found.view(torch.int32) != wanted.view(torch.int32)) & ~((found == 0) & (wanted == 0))
+    assert not wrong.any(), [(x, a, b) for x, a, b in zip(inputs[wrong], found[wrong], wanted[wrong])][:5]
 
 
 NEGATIVE = TABLE[TABLE <= 0]  # what a softmax takes the exponential of

@@ -87,13 +87,13 @@ class Step:
 def default_buckets(
     max_length: int, max_batch: int, packed: Sequence[int] | None = None, dense: bool = False
 ) -> Buckets:
-    """Sequence lengths up to max_length rounded up to a tile; batches 1, for a lone text, 2 and max_batch.
+    """Sequence lengths up to max_length rounded up to a tile; batches 1, for a lone text, 4 for few, and max_batch.
 
     packed: lengths of packed rows, of which those up to the longest sequence are taken; None for the usual ones.
     """
     longest = -(-max_length // TILE) * TILE
     sequences = (*(s for s in SEQUENCES if s < longest), longest)
-    batches = sorted({batch for batch in (1, 2, max_batch) if batch <= max_batch})
+    batches = sorted({batch for batch in (1, 4, max_batch) if batch <= max_batch})
     packed = (DENSE_SEQUENCES if dense else PACKED_SEQUENCES) if packed is None else packed
     return Buckets(sequences, tuple(batches), tuple(s for s in packed if s <= longest), dense)
 

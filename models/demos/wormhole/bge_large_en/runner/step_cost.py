@@ -99,6 +99,15 @@ def _chain(dims: BertDims, plan: ShapePlan, rows: RowsPlan) -> Work:
     heads = rows.scores_matmul.per_core_M // (rows.rows // TILE)
     own = heads * rows.rows // TILE * d  # tiles of (R, d) of its heads that a core holds
     qkv, context = name_of(precision.qkv.dtype), name_of(precision.context.dtype)
+    hidden = plan.body.layer_norm.block_h * plan.body.layer_norm.block_w
+    spread = []
+    if plan.attended is not None:
+        back = (
+            kernels.moved(hidden, context)
+            if rows.rows == plan.sequence
+            else kernels.moved(heads * s * d, name_of(precision.hidden))
+        )
+        spread = [kernels.moved(3 * heads * s * d, qkv), back]
     cut = [kernels.moved(own, qkv), kernels.moved(own, name_of(precision.hidden))] if rows.rows < plan.sequence else []
 
     def product(config, kind: MatmulPrecision, k: int, left: str) -> Work:
@@ -117,11 +126,12 @@ def _chain(dims: BertDims, plan: ShapePlan, rows: RowsPlan) -> Work:
 
     scores = name_of(precision.scores.dtype)
     return add(
+        *spread,
         kernels.heads(3 * heads * s * d, qkv),
         *cut,
         product(rows.scores_matmul, precision.scores, d, qkv),
         kernels.softmax(
-            rows.softmax.block_h, s, dtype=scores, **kernels.softmax_of(plan.exact_kernel), stable=True, masked=True
+            rows.softmax.block_h, s, dtype=scores, **kernels.softmax_of(plan.softmax_kernel), stable=True, masked=True
         ),
         product(rows.context_matmul, precision.context, s, scores),
         kernels.heads(own, context),

@@ -8,7 +8,7 @@
     -> scale_mask_softmax_in_place -> matmul with V (B, nh, R, d) -> nlp_concat_heads (B, 1, R, H)
     -> linear (B, 1, R, H) -> layer_norm with the layer's input as residual
 
-That is CHAIN. SDPA has nlp_create_qkv_heads, and ttnn's fused attention in place of the middle three. In the last layer
+That is CHAIN; ten where the plan is spread, with a reshard before the heads are split and after they are joined. SDPA has nlp_create_qkv_heads, and ttnn's fused attention in place of the middle three. In the last layer
 Q and the residual are cut to R rows first. See tt/plan.py for which of the two, and for where and how.
 """
 
@@ -51,6 +51,7 @@ class BertSelfAttention:
 
     def chain(self, qkv, mask, plan: ShapePlan, rows: RowsPlan):
         """Each core on its own heads of one row; mask row-major (B, 1, S/32, 32), or tiled (B, 1, S, S) if packed."""
+        qkv = moved(qkv, plan.attended)
         q, k, v = ttnn.experimental.create_qkv_heads(
             qkv,
             num_heads=self.heads,
@@ -67,14 +68,14 @@ class BertSelfAttention:
             mask,
             program_config=rows.softmax,
             is_causal_mask=plan.packed,  # ttnn's name for a mask with a row for every query
-            compute_kernel_config=plan.exact_kernel,
+            compute_kernel_config=plan.softmax_kernel,
             numeric_stable=True,  # real scores reach 83 and more, and exp(89) is Inf
         )
         precision = plan.precision.context
         context = self._matmul(probabilities, v, rows.context_matmul, precision.dtype, plan.context_kernel)
-        joined = ttnn.experimental.nlp_concat_heads(context, memory_config=rows.hidden)
+        joined = ttnn.experimental.nlp_concat_heads(context, memory_config=rows.joined)
         ttnn.deallocate(context)
-        return joined
+        return moved(joined, None if rows.hidden == rows.joined else rows.hidden)
 
     @staticmethod
     def _matmul(a, b, program_config, dtype, kernel):
@@ -150,11 +151,22 @@ def first_rows(x, plan: ShapePlan, rows: RowsPlan, memory_config, keep: bool = F
     """(B, *, S, *) -> (B, *, R, *): x itself if R is S; otherwise x is freed unless `keep`."""
     if rows.rows == plan.sequence:
         return x
+    if not keep and plan.attended is not None and x.memory_config() == plan.body.hidden:
+        x = moved(x, plan.body.joined)  # a slice wants whole sentences in a row of cores
     batch, heads, _, width = x.shape
     first = ttnn.slice(x, [0, 0, 0, 0], [batch, heads, rows.rows, width], memory_config=memory_config)
     if not keep:
         ttnn.deallocate(x)
     return first
+
+
+def moved(x, memory_config):
+    """x in another sharding, the old one freed; x itself without one."""
+    if memory_config is None:
+        return x
+    out = ttnn.reshard(x, memory_config)
+    ttnn.deallocate(x)
+    return out
 
 
 def square_mask(mask, plan: ShapePlan):

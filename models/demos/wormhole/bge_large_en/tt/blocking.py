@@ -50,9 +50,10 @@ def matmul_buffers(m: int, n: int, k_block: int, in0, weights, precision: Matmul
     return inputs + n * TILE_BYTES[ttnn.bfloat16] + (m * n * TILE_BYTES[partial] if partial != precision.dtype else 0)
 
 
-def softmax_buffers(width: int) -> int:
-    """Bytes of circular buffers per core of the sharded softmax over `width` tiles, fp32 inside, stable, row mask."""
-    return width * (3 * TILE_BYTES[ttnn.float32] + TILE_BYTES[ttnn.bfloat16]) + 4 * TILE_BYTES[ttnn.float32]
+def softmax_buffers(width: int, fp32: bool) -> int:
+    """Bytes of circular buffers per core of the sharded softmax over `width` tiles, stable, row mask."""
+    inner = TILE_BYTES[ttnn.float32 if fp32 else ttnn.bfloat16]
+    return width * (3 * inner + TILE_BYTES[ttnn.bfloat16]) + 4 * inner
 
 
 def layer_norm_buffers(m: int, n: int, columns: int) -> int:
@@ -104,8 +105,8 @@ def per_head_matmul(cores: tuple[int, int], heads: int, m: int, k: int, n: int, 
     )
 
 
-def kernel(fidelity: ttnn.MathFidelity, fp32: bool):
-    """Compute kernel config; partial sums of the blocks of K add up in L1."""
+def kernel(fidelity: ttnn.MathFidelity, fp32: bool, approximate: bool = False):
+    """Compute kernel config; partial sums of the blocks of K add up in L1. approximate: the vector unit's functions."""
     return ttnn.WormholeComputeKernelConfig(
-        math_fidelity=fidelity, math_approx_mode=False, fp32_dest_acc_en=fp32, packer_l1_acc=True
+        math_fidelity=fidelity, math_approx_mode=approximate, fp32_dest_acc_en=fp32, packer_l1_acc=True
     )

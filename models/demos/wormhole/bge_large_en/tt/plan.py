@@ -13,6 +13,10 @@ batch it is in. Two kinds of attention:
 - SDPA: ttnn's fused attention on Q, K, V interleaved in L1. Any number of sentences per row of cores, no scores in L1;
   but Q, K and V cross the NoC, and each layer launches one more program, over the mask. For batches past the rows.
 
+A CHAIN step of few long rows is spread: its linear layers and norms run on as many rows of cores as share the tokens
+evenly, and attention on one row of cores per sentence, with a reshard before and after it. What each row of tokens adds
+up, and in what order, is the same.
+
 All sizes in tiles of 32x32 unless said otherwise; S sequence length, H hidden size, nh heads, d head size, F
 intermediate size, gx columns.
 """
@@ -34,11 +38,12 @@ from models.demos.wormhole.bge_large_en.tt.blocking import (
     softmax_buffers,
 )
 from models.demos.wormhole.bge_large_en.tt.dims import TILE, BertDims
-from models.demos.wormhole.bge_large_en.tt.precision import BF8, HIFI3, MatmulPrecision, Precision
+from models.demos.wormhole.bge_large_en.tt.precision import BF8, GELUS, HIFI3, MatmulPrecision, Precision
 from models.demos.wormhole.bge_large_en.tt.shape_plan import CHAIN, SDPA, RowsPlan, ShapePlan
 
 MAX_SENTENCES = 4  # per row of cores
 SDPA_CHUNK = 4  # tiles of queries and of keys that a core holds at a time
+SPREAD = 64  # tokens of a sentence from which on spreading is worth the reshards
 
 
 def plan_shape(
@@ -77,7 +82,7 @@ def plan_shape(
         raise ValueError(
             f"batch {batch} of packed rows; packing needs one row per row of the {grid[0]}x{grid[1]} core grid"
         )
-    shape = _Shape(dims, batch, sequence, grid, attention, max(sequence, alike), l1 - reserved)
+    shape = _Shape(dims, batch, sequence, grid, attention, max(sequence, alike), l1 - reserved, not packed)
     shape.small_subblocks = precision.small_subblocks
     precision = shape.fitting(precision)
     body = shape.rows_plan(precision, sequence)
@@ -91,11 +96,13 @@ def plan_shape(
         mask_dtype=ttnn.bfloat4_b if tile_aligned else ttnn.bfloat16,
         mask_memory=ttnn.L1_MEMORY_CONFIG if tile_aligned else ttnn.DRAM_MEMORY_CONFIG,
         precision=precision,
-        qkv=shape.block(3 * shape.h, shape.s) if attention == CHAIN else ttnn.L1_MEMORY_CONFIG,
+        qkv=shape.block(3 * shape.h, shape.s, shape.spread) if attention == CHAIN else ttnn.L1_MEMORY_CONFIG,
+        attended=shape.block(3 * shape.h, shape.s) if shape.spread else None,
         qkv_matmul=shape.qkv_matmul(precision),
         body=body,
         last=body if pooled_rows in (None, sequence) else shape.rows_plan(precision, pooled_rows),
         qkv_kernel=kernel(precision.qkv.fidelity, precision.qkv.fp32),
+        softmax_kernel=kernel(HIFI3, precision.softmax.fp32, precision.softmax.approximate),
         scores_kernel=kernel(precision.scores.fidelity, precision.scores.fp32),
         context_kernel=kernel(precision.context.fidelity, precision.context.fp32),
         output_kernel=kernel(precision.output.fidelity, precision.output.fp32),
@@ -114,7 +121,17 @@ def mask_bytes(batch: int, sequence: int, cores: int) -> int:
 class _Shape:
     """Tile counts of one (batch, S) on a core grid, and the plans that follow from them."""
 
-    def __init__(self, dims, batch: int, sequence: int, grid: tuple[int, int], attention: str, alike: int, l1: int):
+    def __init__(
+        self,
+        dims,
+        batch: int,
+        sequence: int,
+        grid: tuple[int, int],
+        attention: str,
+        alike: int,
+        l1: int,
+        may_spread: bool,
+    ):
         columns, rows = grid
         self.small_subblocks = False
         self.alike, self.l1 = alike // TILE, l1  # what depends on the length is decided for `alike` tiles
@@ -126,10 +143,22 @@ class _Shape:
         self.ffn = dims.intermediate_size // TILE
         self.heads = dims.num_attention_heads // self.gx
         self.all_cores = columns * rows
+        shared = largest_divisor(batch * self.s, rows)  # rows of cores that all tokens spread over evenly
+        self.spread = may_spread and attention == CHAIN and sequence >= SPREAD and shared > batch
+        self.wide = (self.gx, shared) if self.spread else self.cores
 
-    def block(self, width: int, s: int) -> ttnn.MemoryConfig:
-        """Block sharded: `width` over the columns, sentences of s tiles over the rows."""
-        return block_sharded(self.sentences * s * TILE, width * TILE // self.gx, *self.cores)
+    def is_wide(self, s: int) -> bool:
+        """Whether s tiles of every sentence are spread: all of them are, those that pooling wants are not."""
+        return self.spread and s == self.s
+
+    def high(self, s: int) -> int:
+        """Tiles of rows that a core has of s of every sentence in linear layers and norms."""
+        return self.batch * self.s // self.wide[1] if self.is_wide(s) else self.sentences * s
+
+    def block(self, width: int, s: int, wide: bool = False) -> ttnn.MemoryConfig:
+        """Block sharded: `width` over the columns, sentences of s tiles over the rows; wide: as they are spread."""
+        high, cores = (self.high(s), self.wide) if wide else (self.sentences * s, self.cores)
+        return block_sharded(high * TILE, width * TILE // self.gx, *cores)
 
     def check(self, stage: str, needed: int) -> None:
         if needed > self.l1:
@@ -163,7 +192,7 @@ class _Shape:
         """Bytes per core while the softmax runs; the scores don't fit the hole that the head split leaves of QKV."""
         qkv = self.tensor(3 * self.h, precision.qkv.dtype, s)
         scores = self.heads * s * s * TILE_BYTES[precision.scores.dtype]
-        return self.tensor(self.h, precision.hidden, s) + 2 * qkv + scores + softmax_buffers(s)
+        return self.tensor(self.h, precision.hidden, s) + 2 * qkv + scores + softmax_buffers(s, precision.softmax.fp32)
 
     def linear(self, stage, s, k, n, in0, out: MatmulPrecision, weights, live, activation=None):
         """Config of a linear layer from k to n tiles of width, over s tiles of every sentence; in0: dtype of its input.
@@ -182,8 +211,9 @@ class _Shape:
         # A block of K lies in one core's shard. The fewer blocks, the fewer times partial sums are packed to L1.
         blocks = [block for block in range(k, 0, -1) if k % block == 0]
         block = next((block for block in blocks if needed(shared, block) <= self.l1), 1)
-        self.check(stage, needed(self.sentences * s, block))
-        return multicast_matmul(self.cores, self.sentences * s, n, block, out.fp32, activation, self.small_subblocks)
+        self.check(stage, needed(self.high(s), block))
+        cores = self.wide if self.is_wide(s) else self.cores
+        return multicast_matmul(cores, self.high(s), n, block, out.fp32, activation, self.small_subblocks)
 
     def qkv_matmul(self, precision: Precision):
         live = [(self.h, precision.hidden), (3 * self.h, precision.qkv.dtype)]
@@ -215,7 +245,7 @@ class _Shape:
         norm = layer_norm_buffers(self.sentences * s, h // self.gx, self.gx)
         self.check("the layer norm", norm + sum(self.tensor(width, dtype, s) for width, dtype in [*residual, *holes]))
         chunk = largest_divisor(self.s, SDPA_CHUNK) * TILE
-        gelu = ttnn.UnaryWithParam(ttnn.UnaryOpType.GELU, precision.approximate_gelu)
+        gelu = ttnn.UnaryWithParam(*GELUS[precision.gelu])
         queries = ttnn.L1_MEMORY_CONFIG
         if self.attention == CHAIN:
             queries = ttnn.create_sharded_memory_config(
@@ -227,13 +257,14 @@ class _Shape:
             )
         return RowsPlan(
             rows=rows,
-            hidden=self.block(h, s),
-            intermediate=self.block(ffn, s),
+            hidden=self.block(h, s, self.is_wide(s)),
+            joined=self.block(h, s),
+            intermediate=self.block(ffn, s, self.is_wide(s)),
             queries=queries,
             scores_matmul=per_head_matmul(self.cores, heads, s, self.d, self.s, precision.scores.fp32),
             softmax=ttnn.SoftmaxShardedMultiCoreProgramConfig(
                 compute_with_storage_grid_size=self.cores,
-                subblock_w=largest_divisor(self.s, 4),
+                subblock_w=largest_divisor(self.s, 4 if precision.softmax.fp32 else 8),
                 block_h=heads * s,
                 block_w=self.s,
             ),
@@ -248,9 +279,9 @@ class _Shape:
                 "the attention output", s, h, h, joined[1], precision.output, weights, [*residual, joined, *holes]
             ),
             layer_norm=ttnn.LayerNormShardedMultiCoreProgramConfig(
-                compute_with_storage_grid_size=self.cores,
+                compute_with_storage_grid_size=self.wide if self.is_wide(s) else self.cores,
                 subblock_w=largest_divisor(h // self.gx, 4),
-                block_h=self.sentences * s,
+                block_h=self.high(s),
                 block_w=h // self.gx,
                 inplace=True,
             ),

@@ -28,13 +28,30 @@ class MatmulPrecision:
 
 
 @dataclass(frozen=True)
+class SoftmaxPrecision:
+    """approximate: the exponential, by a straight line in its bits (ckernel_sfpu_exp.h); that of a masked score is 0
+    in any case. fp32: the destination, with an exponential ten times as slow that bf16 probabilities have no use for.
+    """
+
+    approximate: bool
+    fp32: bool = False
+
+
+# Of FF1's GELUs, what a matmul can fuse: its ttnn name and first parameter (ckernel_sfpu_gelu.h).
+GELUS = {
+    "lines": (ttnn.UnaryOpType.GELU, True),  # six straight lines
+    "tanh": (ttnn.UnaryOpType.GELU_TANH, True),  # by tanh, to 5e-4
+    "exact": (ttnn.UnaryOpType.GELU, False),
+}
+
+
+@dataclass(frozen=True)
 class Precision:
     """weights: dtype of the matmul weights; the rest one MatmulPrecision per matmul, in the order they run.
 
-    output and ff2 have one dtype, that of the hidden states; ValueError for two. approximate_gelu: in FF1, by six
-    straight lines (ckernel_sfpu_gelu.h of tt-metal) and not by the error function. The exponentials of the softmax stay
-    exact in every profile: that of a masked score must be 0. small_subblocks: linear layers make one row of at most 4
-    tiles at a time (1x4 for 2x4), for a board whose supply droops under 64 cores of LoFi; the same bits, more slowly.
+    output and ff2 have one dtype, that of the hidden states; ValueError for two. gelu: a name of GELUS.
+    small_subblocks: linear layers make one row of at most 4 tiles at a time (1x4 for 2x4), for a board whose supply
+    droops under 64 cores of LoFi; the same bits, more slowly.
     """
 
     weights: ttnn.DataType
@@ -44,7 +61,8 @@ class Precision:
     output: MatmulPrecision
     ff1: MatmulPrecision
     ff2: MatmulPrecision
-    approximate_gelu: bool = False
+    softmax: SoftmaxPrecision = SoftmaxPrecision(approximate=False)
+    gelu: str = "exact"
     small_subblocks: bool = False
 
     def __post_init__(self):
@@ -98,4 +116,6 @@ def profile_precision(profile: str, dims: BertDims) -> Precision:
     fast = Precision.uniform(BF16, BF8, BF8, LOFI, False)
     # A second pass where it costs least for what it gains: in the scores, where LoFi would cut K, and in the output.
     second = {name: replace(getattr(fast, name), fidelity=HIFI2) for name in ("scores", "output")}
-    return replace(fast, **second, approximate_gelu=True)
+    # Trained weights reach scores past 64, where bf8 steps by 1; bf16 ones cost 1 %. They become bf8 where L1 is short.
+    second["scores"] = replace(second["scores"], dtype=BF16)
+    return replace(fast, **second, softmax=SoftmaxPrecision(approximate=True), gelu="lines")

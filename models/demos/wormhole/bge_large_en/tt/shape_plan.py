@@ -21,13 +21,14 @@ CHAIN, SDPA = "chain", "sdpa"  # the two kinds of attention, see plan.py
 class RowsPlan:
     """The ops on `rows` tokens of every sentence: all S of them, or in the last layer only those that pooling wants.
 
-    hidden, intermediate: block-sharded memory configs of (B, 1, rows, H) and (B, 1, rows, F). queries: the
-    height-sharded one of (B, nh, rows, d), or interleaved for SDPA. *_matmul, softmax (or sdpa) and layer_norm: program
-    configs.
+    hidden, intermediate: block-sharded memory configs of (B, 1, rows, H) and (B, 1, rows, F); joined: that of the heads
+    as attention leaves them, another one than hidden where the plan is spread. queries: the height-sharded one of
+    (B, nh, rows, d), or interleaved for SDPA. *_matmul, softmax (or sdpa) and layer_norm: program configs.
     """
 
     rows: int
     hidden: ttnn.MemoryConfig
+    joined: ttnn.MemoryConfig
     intermediate: ttnn.MemoryConfig
     queries: ttnn.MemoryConfig
     scores_matmul: Any
@@ -45,8 +46,9 @@ class ShapePlan:
     """The plan of one (batch, S) step; made by plan_shape(). sequence: S in tokens.
 
     packed, dense: what a row holds, as in plan_shape(). mask_dtype, mask_memory: of the mask. body plans all layers but
-    the last, last that one. qkv: memory config of (B, 1, S, 3H). *_kernel: compute kernel configs of each matmul;
-    exact_kernel that of softmax, layer norm and pooling.
+    the last, last that one. qkv: memory config of (B, 1, S, 3H); attended: the one that attention wants, None if that is
+    qkv. *_kernel: compute kernel configs of each matmul and of
+    the softmax; exact_kernel that of layer norm and pooling.
     """
 
     batch: int
@@ -58,11 +60,13 @@ class ShapePlan:
     mask_memory: ttnn.MemoryConfig
     precision: Precision
     qkv: ttnn.MemoryConfig
+    attended: ttnn.MemoryConfig | None
     qkv_matmul: Any
     body: RowsPlan
     last: RowsPlan
     qkv_kernel: Any
     scores_kernel: Any
+    softmax_kernel: Any
     context_kernel: Any
     output_kernel: Any
     ff1_kernel: Any

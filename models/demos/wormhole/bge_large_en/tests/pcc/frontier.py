@@ -21,7 +21,16 @@ MATMULS = ("qkv", "scores", "context", "output", "ff1", "ff2")
 
 def variants(dims) -> dict:
     """Name -> Precision: the profiles, and each with one thing changed."""
-    from models.demos.wormhole.bge_large_en.tt.precision import BF8, BF16, HIFI2, HIFI3, LOFI, profile_precision
+    from models.demos.wormhole.bge_large_en.tt.precision import (
+        BF8,
+        BF16,
+        GELUS,
+        HIFI2,
+        HIFI3,
+        LOFI,
+        SoftmaxPrecision,
+        profile_precision,
+    )
 
     performance, accuracy = (profile_precision(name, dims) for name in ("performance", "accuracy"))
 
@@ -37,8 +46,17 @@ def variants(dims) -> dict:
             found[f"performance, {name} {'fp32' if sums else 'bf16'} sums"] = change(performance, [name], fp32=sums)
     found["performance, all LoFi"] = change(performance, MATMULS, fidelity=LOFI)
     found["performance, all HiFi2"] = change(performance, MATMULS, fidelity=HIFI2)
-    found["performance, exact GELU"] = replace(performance, approximate_gelu=False)
-    found["performance, approximate GELU"] = replace(performance, approximate_gelu=True)
+    for base, name in ((performance, "performance"), (accuracy, "accuracy")):
+        found |= {f"{name}, GELU by {gelu}": replace(base, gelu=gelu) for gelu in GELUS if gelu != base.gelu}
+        for label, softmax in (
+            ("approximate softmax", SoftmaxPrecision(True)),
+            ("exact softmax", SoftmaxPrecision(False)),
+            ("exact softmax in fp32", SoftmaxPrecision(False, fp32=True)),
+        ):
+            if softmax != base.softmax:
+                found[f"{name}, {label}"] = replace(base, softmax=softmax)
+    found["performance, bf8 scores"] = change(performance, ["scores"], dtype=BF8)
+    found["performance, bf16 scores"] = change(performance, ["scores"], dtype=BF16)
     found["performance, bf16 weights"] = replace(performance, weights=BF16)
     found["performance, bf16 intermediate"] = change(performance, ["ff1"], dtype=BF16)
     found["performance, bf16 QKV"] = change(performance, ["qkv"], dtype=BF16)

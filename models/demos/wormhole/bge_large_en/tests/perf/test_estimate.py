@@ -92,14 +92,14 @@ def missed(sequence: int, least: int, reached: str):
     return pytest.param(sequence, least, marks=pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason))
 
 
-@pytest.mark.parametrize("sequence, least", [missed(384, 300, "200"), missed(512, 200, "130")])
+@pytest.mark.parametrize("sequence, least", [missed(384, 300, "265"), missed(512, 200, "183")])
 def test_calibrated(measured, sequence, least):
     low, high = measured("performance", sequence)[1]["calibrated_sentences_per_second"]
     assert least <= low < high
 
 
-@pytest.mark.parametrize("sequence, _", [missed(384, 0, "200"), missed(512, 0, "130")])
-def test_calibrated_beside_the_baseline(measured, sequence, _):
+@pytest.mark.parametrize("sequence", LENGTHS)
+def test_calibrated_beside_the_baseline(measured, sequence):
     """Even the slow end of the range is past what the baseline measured on silicon."""
     low, _ = measured("performance", sequence)[1]["calibrated_sentences_per_second"]
     assert BASELINE[sequence]["silicon_sentences_per_second"] < low
@@ -120,10 +120,10 @@ def test_roofline(sequence, sentences):
 
 
 def mean_pooled_ops(device):
-    """Records of one layer of MiniLM at 64 tokens, batch 2."""
+    """Records of one layer of MiniLM at 64 tokens, batch 8."""
     dims = model_dims("minilm", 1)
-    with forward.zero_runner(device, dims, 2, 64, profile_precision("performance", dims), "mean") as runner:
-        return forward.measure(runner, 2, 64).ops
+    with forward.zero_runner(device, dims, 8, 64, profile_precision("performance", dims), "mean") as runner:
+        return forward.measure(runner, 8, 64).ops
 
 
 def test_a_stray_op_is_counted(device, monkeypatch):
@@ -138,7 +138,7 @@ def test_a_stray_op_is_counted(device, monkeypatch):
     stray = mean_pooled_ops(device)
     assert sum(op.programs for op in stray) == sum(op.programs for op in without) + 1
     added = [op for op in stray if op.name == "ttnn.reshard"]
-    assert len(added) == 1 and added[0].kind == MOVEMENT and added[0].l1_bytes_moved == 2 * 64 * 384 * 2
+    assert len(added) == 1 and added[0].kind == MOVEMENT and added[0].l1_bytes_moved == 8 * 64 * 384 * 2
 
 
 def test_views_are_no_programs_and_copies_are(device):
@@ -259,7 +259,7 @@ def test_report(measured):
 
 def test_command():
     """In a process of its own, as the command opens and closes the device. JSON on stdout, the target on stderr."""
-    options = "--model minilm --layers 3 --seq 64 --batch 2 --pooling mean --json".split()
+    options = "--model minilm --layers 3 --seq 64 --batch 8 --pooling mean --json".split()
     command = [sys.executable, "-m", estimate.__name__, *options]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     result = json.loads(run.stdout)
