@@ -82,11 +82,15 @@ ones share rows, each from a tile boundary on. Where there is no card
 for them, that is said in one line.
 """,
             model(
-                *(f"runner/{n}.py" for n in "__init__ target device_params mesh batch_plan step_cost inputs host_tensor".split()),
+                *(
+                    f"runner/{n}.py"
+                    for n in "__init__ target device_params mesh batch_plan step_cost kernel_cycles kernel_work inputs host_tensor".split()
+                ),
                 *(
                     f"tests/runner/{n}.py"
                     for n in "examples test_target test_mesh_choice test_batch_plan test_plan_properties test_inputs".split()
                 ),
+                "tests/perf/plan_cost.py",
             ),
         ),
         Commit(
@@ -116,8 +120,7 @@ names; CLS pooling and L2 norm, or what the checkpoint says, in place of
 the mean.
 """,
             model("demo/*.py", "demo/search/__init__.py", "demo/search/similarity_plot.py", "tests/demo/*")
-            + model(*(f"tests/{name}.py" for name in "seeded_folder sentences test_family".split()))
-            + model("tests/runner/test_forward_properties.py"),
+            + model(*(f"tests/{name}.py" for name in "seeded_folder sentences test_family".split())),
         ),
         Commit(
             "Search texts with BGE-large",
@@ -132,10 +135,9 @@ a folder of texts and keeps its index.
             "Evaluate BGE-large by mteb",
             """\
 dataset_evaluation.py runs mteb's tasks on the device and in fp32 side
-by side, and what was recorded of BGE is compared on real weights.
+by side, on published data or on what a package has of it.
 """,
-            model("demo/dataset_evaluation.py", "demo/evaluation/*", "tests/demo/test_dataset_evaluation.py")
-            + model("tests/quality/test_recorded_values.py"),
+            model("demo/dataset_evaluation.py", "demo/evaluation/*", "tests/demo/test_dataset_evaluation.py"),
         ),
         Commit(
             "Measure the speed of BGE-large",
@@ -201,7 +203,8 @@ Platform and worker in one process, look-alikes of Tenstorrent's
 backends, and (marker server, minutes) a real OpenAI server. Tests that
 need vllm are skipped without it.
 """,
-            model("tests/vllm/*", "tests/saved_checkpoints.py", "tests/tt/test_saved_checkpoints.py"),
+            model("tests/vllm/*", "tests/saved_checkpoints.py", "tests/tt/test_saved_checkpoints.py")
+            + model("tests/demo/test_checkpoints.py"),
         ),
         Commit(
             "Test the BERT server under faults and load",
@@ -228,9 +231,7 @@ messages are compared with the code by a test, and how pooling models
 are served in vLLM.
 """,
             (
-                *model(
-                    "demo/VLLM_INTEGRATION.md", "tests/vllm/clients/*", "tests/vllm/test_integration_guide.py"
-                ),
+                *model("demo/VLLM_INTEGRATION.md", "tests/vllm/clients/*", "tests/vllm/test_integration_guide.py"),
                 "tech_reports/LLMs/*",
             ),
         ),
@@ -265,7 +266,11 @@ time are not modelled. It acts only where EMULATED_WORMHOLE=1 asks.
 One model over many chips, the demos on a mesh, accuracy of real weights
 with modelled math fidelity, and the frontier of precisions.
 """,
-            model("tests/runner/test_mesh.py", "tests/demo/test_demos_on_a_mesh.py", "tests/demo/tiny_hub.py")
+            model(*(f"tests/runner/test_{name}.py" for name in "mesh core_grid spread forward_properties".split()))
+            + model(
+                "tests/perf/forward.py", "tests/perf/l1_graph.py", "tests/perf/op_records.py", "tests/perf/bound.py"
+            )
+            + model("tests/demo/test_demos_on_a_mesh.py", "tests/demo/tiny_hub.py")
             + model("tests/quality/*", "tests/pcc/frontier.py"),
         ),
         Commit(
