@@ -125,7 +125,7 @@ def test_a_file_without_the_table_is_named(path, text, heading):
     assert found.absent == [f"{path}, for want of a table under {heading!r}"] and path not in found.files
 
 
-def test_without_measured_figures_there_are_jobs_and_tier_alone():
+def test_without_measured_figures_there_are_jobs_tier_and_trace_region_alone():
     found = ci_entries.edits(ours, TREE.get)
     jobs = {ci_entries.JOBS.format(pipeline) for pipeline in ci_entries.PIPELINES}
     assert set(found.files) == {*jobs, *WORKFLOWS[:2], ci_entries.TIERS, ci_entries.TRACE_REGIONS}
