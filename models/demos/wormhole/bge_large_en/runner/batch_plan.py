@@ -101,11 +101,13 @@ def default_buckets(
 def fewer_shapes(buckets: Buckets, most: int) -> Buckets:
     """`buckets` without the shapes that are missed least, until there are at most `most`, or only the largest.
 
-    Small batches go first, since a step takes as long with one row as with all; then short lengths, which only make a
-    lone short text faster; then packed ones.
+    Batches between the smallest and the largest go first, then the smallest; then short lengths, which only make a lone
+    short text faster; then packed ones.
     """
     while len(buckets.shapes) > max(1, most):
-        if len(buckets.batches) > 1:
+        if len(buckets.batches) > 2:
+            buckets = replace(buckets, batches=(buckets.batches[0], *buckets.batches[2:]))
+        elif len(buckets.batches) > 1:
             buckets = replace(buckets, batches=buckets.batches[1:])
         elif len(buckets.sequences) > 2:
             buckets = replace(buckets, sequences=buckets.sequences[1:])

@@ -10,12 +10,14 @@ from collections.abc import Iterable
 import ttnn
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, fewer_shapes
 from models.demos.wormhole.bge_large_en.tt.blocking import grid_columns
-from models.demos.wormhole.bge_large_en.tt.dims import BertDims
+from models.demos.wormhole.bge_large_en.tt.dims import TILE, BertDims
+from models.demos.wormhole.bge_large_en.tt.plan import SPREAD
 
 # Bytes that one program takes of a trace at most, as measured with real kernels on Tenstorrent's simulator (ttsim 1.10.0,
 # ttnn 0.81.1): of 276 programs 1,424 each on 8 cores, 2,137 on 16, 4,986 (packed 5,343) on 64; of 78, 2,520 on 24.
 BYTES_PER_PROGRAM, BYTES_PER_CORE = 1_200, 65
 PROGRAMS_PER_LAYER, PROGRAMS_AROUND = 11, 12
+RESHARDS = 2  # programs more of a layer that is spread (tt/plan.py)
 GRANULE = 12 * 4096  # bytes that a trace takes a multiple of
 
 
@@ -39,10 +41,14 @@ def trace_region(device) -> int:
 
 def trace_bytes(dims: BertDims, shapes: Iterable[tuple[int, int, bool]], grid: tuple[int, int]) -> int:
     """Bytes of trace region that captured shapes, as in Buckets.shapes, take on a core grid; an upper estimate."""
-    programs = dims.num_hidden_layers * PROGRAMS_PER_LAYER + PROGRAMS_AROUND
-    columns = grid_columns(dims, grid[0])
-    each = [programs * (BYTES_PER_PROGRAM + BYTES_PER_CORE * columns * min(batch, grid[1])) for batch, *_ in shapes]
-    return sum(-(-size // GRANULE) * GRANULE for size in each)
+    columns, total = grid_columns(dims, grid[0]), 0
+    for batch, sequence, packed in shapes:
+        spread = batch < grid[1] and sequence >= SPREAD and not packed
+        rows = min(batch * sequence // TILE if spread else batch, grid[1])
+        programs = dims.num_hidden_layers * (PROGRAMS_PER_LAYER + RESHARDS * spread) + PROGRAMS_AROUND
+        size = programs * (BYTES_PER_PROGRAM + BYTES_PER_CORE * columns * rows)
+        total += -(-size // GRANULE) * GRANULE
+    return total
 
 
 def shapes_held(region: int, dims: BertDims, wanted: Buckets, grid: tuple[int, int], all_of_them: bool) -> Buckets:

@@ -80,14 +80,13 @@ def test_shapes_that_a_text_may_land_in_add_up_alike(model, profile, grid):
     assert len(longest) == 3 and len(set(map(order_of_sums, longest))) == 1
 
 
-def test_every_plan_leaves_room_for_the_masks_that_stay(monkeypatch):
+def test_every_plan_leaves_room_for_the_masks_that_stay():
     """In L1, 33,408 bytes per core for three packed lengths, beside the 1,245,184 that 512 tokens take at least."""
     dims = model_dims("large")
     sizes = (1, GRID, profile_precision("accuracy", dims), CHAIN, "cls")
-    monkeypatch.setattr(f"{plan_shape.__module__}.L1_BYTES", 1_270_000)
-    assert plan_buckets(dims, Buckets((512,), (8,)), *sizes)
+    assert plan_buckets(dims, Buckets((512,), (8,)), *sizes, l1=1_270_000)
     with pytest.raises(ValueError, match="needs 1245184 bytes of L1 per core, there are 1236592"):
-        plan_buckets(dims, Buckets((512,), (8,), packed=(256, 384, 512)), *sizes)
+        plan_buckets(dims, Buckets((512,), (8,), packed=(256, 384, 512)), *sizes, l1=1_270_000)
 
 
 @pytest.mark.parametrize(
