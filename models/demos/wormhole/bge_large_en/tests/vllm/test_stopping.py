@@ -21,7 +21,7 @@ TIMEOUT_S = 20  # --shutdown-timeout
 
 @pytest.mark.parametrize(
     "moment, closed",
-    [("Available plugins for group", False), ("tokens, 8 rows a step", True)],
+    [("Available plugins for group", False), ("pooling, up to 256 tokens", True)],
     ids=["imports", "warm-up"],
 )
 def test_a_stop_before_the_server_is_ready(minilm, vllm_environment, tmp_path, moment, closed):

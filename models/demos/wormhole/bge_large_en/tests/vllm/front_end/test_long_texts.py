@@ -160,6 +160,9 @@ HEAVY = {
 }
 
 
+NATURAL = ("words", "odd words", "code")  # the rest is made to be slow
+
+
 @pytest.mark.parametrize("name", HEAVY)
 @pytest.mark.parametrize("make", [wordpiece, unigram], ids=["WordPiece", "Unigram"])
 def test_eight_megabytes_take_no_longer_than_a_few_texts(make, name):
@@ -182,4 +185,4 @@ def test_eight_megabytes_take_no_longer_than_a_few_texts(make, name):
     once = min(seconds(lambda: tokenizer(usual, truncation=True, max_length=512)) for _ in range(5))
     taken = min(seconds(serve) for _ in range(2))
     print(f"{name}: {taken * 1e3:.1f} ms, {taken / once:.0f} times {once * 1e3:.2f} ms")
-    assert taken < 250 * once
+    assert taken < (50 if name in NATURAL else 500) * once
