@@ -86,11 +86,7 @@ for them, that is said in one line.
                     f"runner/{n}.py"
                     for n in "__init__ target device_params mesh batch_plan step_cost kernel_cycles kernel_work inputs host_tensor".split()
                 ),
-                *(
-                    f"tests/runner/{n}.py"
-                    for n in "examples test_target test_mesh_choice test_batch_plan test_plan_properties test_inputs".split()
-                ),
-                "tests/perf/plan_cost.py",
+                *(f"tests/runner/{n}.py" for n in "test_target test_mesh_choice test_inputs".split()),
             ),
         ),
         Commit(
@@ -110,7 +106,7 @@ Both profiles on padded and mixed-length input; the same text has the
 same bits alone, packed and in any batch (on the emulated device); every
 command that orders the two queues is needed, and none is missing.
 """,
-            model("tests/runner/*", "tests/pcc/*", "tests/seeded_batch.py"),
+            model("tests/runner/*", "tests/pcc/*", "tests/seeded_batch.py", "tests/perf/plan_cost.py"),
         ),
         Commit(
             "Put BGEForEmbedding and demo.py on the new encoder",
@@ -266,7 +262,7 @@ time are not modelled. It acts only where EMULATED_WORMHOLE=1 asks.
 One model over many chips, the demos on a mesh, accuracy of real weights
 with modelled math fidelity, and the frontier of precisions.
 """,
-            model(*(f"tests/runner/test_{name}.py" for name in "mesh nine_rows spread forward_properties".split()))
+            model(*(f"tests/runner/test_{name}.py" for name in "mesh core_grid nine_rows spread forward_properties".split()))
             + model(
                 "tests/perf/forward.py", "tests/perf/l1_graph.py", "tests/perf/op_records.py", "tests/perf/bound.py"
             )

@@ -7,8 +7,7 @@
 A Work is a dict from a name in UNITS to an amount. Amounts add, so a model's work is the sum of its programs'. Most
 units are cycles counted from the kernel's own source (kernel_cycles.py), so a variant of a kernel (exponential, GELU, format
 of the destination, with or without mask) has its own amount, and a price says only how many cycles one counted cycle
-really takes: at least 1, and not more than MOST. The others say in a word what nobody can count from a source. tests/perf/calibration.py fits
-the prices.
+really takes: at least 1, and not more than MOST. The others say in a word what nobody can count from a source.
 """
 
 import math

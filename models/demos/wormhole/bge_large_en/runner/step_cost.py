@@ -4,9 +4,8 @@
 
 """An estimate of a step's device time, for choosing between plans. No measurement, and nothing but ratios is used.
 
-The work of each program of a shape's plan (kernel_work.py) at prices that tests/perf/calibration.py fits to published
-Wormhole figures (its sources are in tests/perf/silicon_figures.py). tests/perf/test_step_cost.py holds PRICES to that
-fit, and the sum to the op-by-op estimate of the programs really called.
+The work of each program of a shape's plan (kernel_work.py) at PRICES that were fitted to published Wormhole times of
+other encoders and ops.
 """
 
 from models.demos.wormhole.bge_large_en.runner import kernel_work as kernels
