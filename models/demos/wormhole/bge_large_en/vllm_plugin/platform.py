@@ -239,7 +239,9 @@ def _schedule_whole_requests(vllm_config: "VllmConfig") -> None:
         given = getattr(config, name)
         if given != value:
             # The first four are as wanted unless a user asks for something else; the budget has a default of its own.
-            log = logger.debug if value == budget else logger.warning
+            default = getattr(scheduler, "DEFAULT_MAX_NUM_BATCHED_TOKENS", None)
+            told = logger.debug if given == default else logger.info
+            log = told if value == budget else logger.warning
             log("%s: %s -> %s, because an encoder takes each text whole, in one step", name, given, value)
             setattr(config, name, value)
     if hasattr(scheduler, "verify_max_model_len"):  # the fork verifies when the configuration is made
