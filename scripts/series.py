@@ -262,7 +262,12 @@ time are not modelled. It acts only where EMULATED_WORMHOLE=1 asks.
 One model over many chips, the demos on a mesh, accuracy of real weights
 with modelled math fidelity, and the frontier of precisions.
 """,
-            model(*(f"tests/runner/test_{name}.py" for name in "mesh core_grid nine_rows spread forward_properties".split()))
+            model(
+                *(
+                    f"tests/runner/test_{name}.py"
+                    for name in "mesh core_grid nine_rows spread forward_properties".split()
+                )
+            )
             + model(
                 "tests/perf/forward.py", "tests/perf/l1_graph.py", "tests/perf/op_records.py", "tests/perf/bound.py"
             )
