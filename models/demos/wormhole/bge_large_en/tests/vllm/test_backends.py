@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,9 @@ def install(folder: Path, write_distribution, *, plugin: str | None) -> Path:
     ours = {"platform": "platform_plugin", "general": "general_plugin"}
     groups = {f"vllm.{group}_plugins": f"tt_bge = {PLUGIN}:{name}" for group, name in ours.items()}
     write_distribution(folder, "tt_bge_serving", groups)  # stands before one that is really installed
+    if find_spec("models.emulated_wormhole"):  # whose entry point was in it
+        line = "emulated_wormhole = models.emulated_wormhole.vllm_plugin:activate_if_asked"
+        write_distribution(folder, "emulated_wormhole", {"vllm.general_plugins": line})
     if plugin is not None:
         theirs = {"platform": ("tt", "platform_plugin"), "general": ("tt_model_registry", "register")}
         groups = {f"vllm.{g}_plugins": f"{n} = vllm_tt_plugin.entrypoints:{f}" for g, (n, f) in theirs.items()}
@@ -108,7 +112,7 @@ def found(models, write_distribution, tmp_path_factory) -> dict[str, list]:
         environment = {name: value for name, value in os.environ.items() if name != "VLLM_PLUGINS"}
         environment |= {"HF_HUB_OFFLINE": "1", "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{site}"}
         if allowed is not None:
-            environment["VLLM_PLUGINS"] = allowed
+            environment["VLLM_PLUGINS"] = f"{allowed},emulated_wormhole"
         command = [sys.executable, "-c", LOOK, *models]
         run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
         lines = [line for line in run.stdout.splitlines() if line.startswith("FOUND ")]
