@@ -13,6 +13,7 @@ from models.demos.wormhole.bge_large_en.tt.profiles import PROFILES
 MAX_DEVICE_BATCH = 9  # rows of a step per chip: one for each row of worker cores, which a Galaxy has 9 of, others 8
 # As vllm-tt-plugin has them. An encoder has no decode step, so "decode_only" leaves it nothing to trace.
 TRACED = {"all": True, "decode_only": False, "none": False}
+PACKINGS = ("aligned", "dense")
 CARD_STEP_S = 60  # thousands of times what a step takes
 
 
@@ -26,6 +27,8 @@ class PoolingOptions:
     optimizations: "performance" or "accuracy", passed to the model.
     enable_model_warmup: compile every served shape at start-up; without it the first requests pay for compilation.
     max_device_batch: rows of one device step per chip, of which the model takes as many as there are rows of cores.
+    packing: of short texts in shared rows: "aligned", each from a tile boundary, or "dense", without a gap, where a text's
+        vector depends, a little, on its neighbours.
     batch_fill_wait_us: microseconds that a batch smaller than a device step waits for more requests; 0 is not at all.
     max_body_bytes: of a request. max_inputs_per_request: in a list of inputs. max_ids_per_input: token ids in an input,
     of which those beyond the model's length need truncate_prompt_tokens.
@@ -43,6 +46,7 @@ class PoolingOptions:
     optimizations: str = "performance"
     enable_model_warmup: bool = True
     max_device_batch: int = MAX_DEVICE_BATCH
+    packing: str = "aligned"
     batch_fill_wait_us: int = 0
     # As the body allows: 2,048 inputs of 512 ids, each with at most 5 digits and ", ", are 7 MB.
     max_body_bytes: int = 8 * 2**20
@@ -85,6 +89,8 @@ class PoolingOptions:
         if not isinstance(self.enable_model_warmup, bool):
             self._refuse("enable_model_warmup", "true or false")
         self._require_int("max_device_batch", minimum=1, maximum=MAX_DEVICE_BATCH)
+        if self.packing not in PACKINGS:
+            self._refuse("packing", " or ".join(map(repr, PACKINGS)))
         self._require_int("batch_fill_wait_us", minimum=0)
         for limit in ("max_body_bytes", "max_inputs_per_request", "max_ids_per_input"):
             self._require_int(limit, minimum=1)

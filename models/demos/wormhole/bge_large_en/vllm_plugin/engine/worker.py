@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from vllm.v1.core.sched.output import SchedulerOutput
     from vllm.v1.worker.worker_base import CompilationTimes
 
-    from models.demos.wormhole.bge_large_en.runner.batch_plan import Step
+    from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, Step
 
 logger = init_logger("vllm.tt_pooling.worker")
 
@@ -137,6 +137,7 @@ class TTPoolingWorker(WorkerBase):
                 max_seq_len=self.model_config.max_model_len,
                 tt_data_parallel=chips,
                 optimizations=self.options.optimizations,
+                buckets=self._buckets(),
                 vllm_config=self.vllm_config,
                 observer=self._observe,
                 num_command_queues=QUEUES,
@@ -251,6 +252,16 @@ class TTPoolingWorker(WorkerBase):
         self.watchdog.progress()
         self.metrics.step(step, tokens, seconds)
 
+    def _buckets(self) -> "Buckets | None":
+        """The shapes per chip, None for the model's own."""
+        if self.options.packing != "dense":
+            return None
+        from models.demos.wormhole.bge_large_en.runner.batch_plan import default_buckets
+        from models.demos.wormhole.bge_large_en.runner.runner import core_grid
+
+        rows = min(self.options.max_device_batch, core_grid(self.mesh_device)[1])
+        return default_buckets(self.model_config.max_model_len, rows, dense=True)
+
     def _trace_region_size(self, options: PoolingOptions) -> int:
         """Bytes per chip. Under slow dispatch and on a mock nothing is traced, and the region stays empty."""
         if not options.traced:
@@ -262,5 +273,6 @@ class TTPoolingWorker(WorkerBase):
         from models.demos.wormhole.bge_large_en.runner.tracing import trace_bytes
         from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 
-        shapes = default_buckets(self.model_config.max_model_len, options.max_device_batch).shapes
+        dense = options.packing == "dense"
+        shapes = default_buckets(self.model_config.max_model_len, options.max_device_batch, dense=dense).shapes
         return 2 * trace_bytes(BertDims.from_hf(self.model_config.hf_config), shapes, MAX_GRID)  # DRAM has plenty

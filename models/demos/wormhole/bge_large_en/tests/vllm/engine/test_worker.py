@@ -125,6 +125,7 @@ def test_start_opens_loads_and_warms_up(worker, device, log):
         "max_seq_len": 128,
         "tt_data_parallel": 2,
         "optimizations": "accuracy",
+        "buckets": None,
         "vllm_config": worker.vllm_config,
         "observer": worker._observe,
         "num_command_queues": 2,
@@ -179,18 +180,28 @@ def test_without_traces_there_is_no_trace_region(worker, device, log):
     assert log[-1][1]["trace_region_size"] == 0
 
 
-@pytest.mark.parametrize("length, lengths, packed", [(32, 1, 0), (256, 4, 1), (512, 6, 2)])
-def test_default_trace_region_fits_every_shape(worker, length, lengths, packed):
-    """Twice what is reckoned for BGE-large on 8x9 cores: batches 9, 2 and 1 of each length and, from 256 tokens, packed
-    rows."""
+# Tokens of a text, bytes of the trace of 4 of them and of 1 on 8x9 cores.
+SPREAD_BYTES = [
+    (64, 1_769_472, 737_280),
+    (128, 1_916_928, 1_081_344),
+    (256, 1_916_928, 1_769_472),
+    (384, 1_916_928, 1_916_928),
+    (512, 1_916_928, 1_916_928),
+]
+
+
+@pytest.mark.parametrize("length, packed", [(32, 0), (256, 1), (512, 2)])
+def test_default_trace_region_fits_every_shape(worker, length, packed):
+    """Twice what is reckoned for BGE-large on 8x9 cores: batches 9, 4 and 1 of each length and, from 256 tokens, packed
+    rows. From 64 tokens on the smaller two are spread: two programs more a layer, on more rows of cores."""
     dims = BertDims(1024, 16, 4096, 24, 30522, 512, 2, 1e-12)
     worker.model_config.hf_config = SimpleNamespace(
         model_type="bert", hidden_act="gelu", position_embedding_type="absolute", is_decoder=False, **vars(dims)
     )
     worker.model_config.max_model_len = length
-    assert worker._trace_region_size(PoolingOptions()) == 2 * (
-        lengths * (1_671_168 + 638_976 + 491_520) + packed * 1_671_168
-    )
+    reckoned = 1_671_168 + 933_888 + 491_520 + packed * 1_671_168
+    reckoned += sum(1_671_168 + of_4 + of_1 for at, of_4, of_1 in SPREAD_BYTES if at <= length)
+    assert worker._trace_region_size(PoolingOptions()) == 2 * reckoned
 
 
 def test_warm_up_can_be_turned_off(worker, device, log):
