@@ -38,7 +38,9 @@ PLUGIN = "models.emulated_wormhole.pytest_plugin"
 MARKERS = "not slow and not quality and not server"
 TESTS = f"{TARGET}/tests"
 QUICK = {
-    "core": tuple(f"{TESTS}/{path}" for path in ("tt", "runner", "demo/test_generator.py", "perf/test_targets.py")),
+    "core": tuple(
+        f"{TESTS}/{path}" for path in ("tt", "runner/test_order.py", "demo/test_generator.py", "perf/test_targets.py")
+    ),
     "serving": tuple(f"{TESTS}/vllm/{path}" for path in ("front_end", "engine", "test_options.py", "test_devices.py")),
     "emulation": (f"{EMULATION}/tests", f"{TESTS}/perf/test_estimated_targets.py"),
 }
