@@ -15,12 +15,7 @@ from loguru import logger
 from tqdm import tqdm
 
 import ttnn
-from models.demos.wormhole.bge_large_en.runner.batch_plan import (
-    Buckets,
-    Step,
-    default_buckets,
-    plan_steps,
-)
+from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, Step, default_buckets, plan_steps
 from models.demos.wormhole.bge_large_en.runner.inputs import Row
 from models.demos.wormhole.bge_large_en.runner.queues import Queues
 from models.demos.wormhole.bge_large_en.runner.shape_step import ShapeStep

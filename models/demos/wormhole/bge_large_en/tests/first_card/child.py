@@ -12,12 +12,7 @@ import traceback
 from pathlib import Path
 
 from models.demos.wormhole.bge_large_en.runner.target import target
-from models.demos.wormhole.bge_large_en.tests.first_card.findings import (
-    Findings,
-    Setting,
-    Skipped,
-    first_line,
-)
+from models.demos.wormhole.bge_large_en.tests.first_card.findings import Findings, Setting, Skipped, first_line
 from models.demos.wormhole.bge_large_en.tests.first_card.steps import BY_NAME, HERE
 
 
