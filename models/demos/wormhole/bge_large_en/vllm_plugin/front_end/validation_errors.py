@@ -34,8 +34,11 @@ async def _answer(request: "Request", error: Exception) -> Response:
     return refusal(error.errors(), error.body).response()
 
 
-def refusal(errors: Sequence[dict[str, Any]], body: Any) -> Refused:
+def refusal(errors: Sequence[Any], body: Any) -> Refused:
     """Of all errors the one that is of a field that was given; else of the field that is most likely missing."""
+    for error in errors:
+        if isinstance(error, str):  # vLLM's own, of a media type
+            return Refused(400, error)
     given = [error for error in errors if error["type"] != "missing"]
     if not given:  # text_2 for who gave text_1
         stems = {field.rpartition("_")[0] for field in body if "_" in field} if isinstance(body, dict) else set()
