@@ -19,8 +19,10 @@ from models.demos.wormhole.bge_large_en.tests.runner.small_model import small_ru
 device = ttnn.open_device(device_id=0)
 wide = small_runner(device, batch=9, length=64)
 narrow = small_runner(device, batch=8, length=64)
-rows = texts([64, 5, 33, 40, 64, 12, 20, 7, 50] * 3)
-print(wide.buckets.batches, {step.batch for step in wide.planned(rows)}, torch.equal(wide.run(rows), narrow.run(rows)))
+rows = texts([64, 5, 33, 40, 64, 12, 20, 7, 50] * 2)
+print(wide.buckets.batches, torch.equal(wide.run(rows), narrow.run(rows)))
+full = texts([64] * 18)
+print([step.batch for step in wide.planned(full)], [step.batch for step in narrow.planned(full)])
 """
 
 
@@ -34,4 +36,4 @@ def test_nine_rows_of_cores_take_nine_rows_of_text(tmp_path):
         [sys.executable, "-c", NINE_ROWS], env=environment, capture_output=True, text=True, timeout=280
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.splitlines()[-1] == "(1, 2, 9) {9} True"
+    assert done.stdout.splitlines()[-2:] == ["(1, 4, 9) True", "[9, 9] [8, 8, 8]"]
