@@ -116,10 +116,11 @@ class ShapeStep:
         return [view.view(-1, self._size) for view in self._host_results[result].views]
 
     def compile(self) -> None:
-        """Run once without texts, which compiles every program and allocates what a step returns."""
+        """Run once without texts, reading nothing: compiles every program and allocates what a step returns."""
         if self._output is None:
             self._forward()
-            self.collect(self.submit([], []))
+            self.queues.finish(self.submit([], []).done)
+            self._flying -= 1
 
     def capture(self) -> None:
         """Record the forward for replay."""
