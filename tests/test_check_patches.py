@@ -61,7 +61,8 @@ def series(tree: Path, *commits: dict[str, str]) -> Path:
 def start(tree: Path, folder: Path, python: str = sys.executable, each: bool = False) -> subprocess.Popen:
     last = "each" if each else "head"
     command = [sys.executable, "-c", CHECK, str(ROOT / "scripts"), str(tree), str(folder), python, last]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # to import them takes most of such a run
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
 
 
 def check(tree: Path, folder: Path, python: str = sys.executable, each: bool = False) -> tuple[int, str]:
