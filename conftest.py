@@ -2,10 +2,14 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
+import re
+from pathlib import Path
+
 import pytest
 
 pytest_plugins = ["models.emulated_wormhole.pytest_plugin"]
-SERVERS = ("server", "bge_server", "loaded_server")  # fixtures of a session, each of them a minute to start
+# Fixtures of a session, each of them a server that takes half a minute to start, and what else asks for it.
+SERVERS = {"loaded_server": "loaded_server", "bge_server": "bge_server", "server": "server|client"}
 
 
 def pytest_addoption(parser):
@@ -13,9 +17,22 @@ def pytest_addoption(parser):
     parser.addoption("--device-id", type=int, default=0, help="device that the `device` fixture opens")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    # Of pytest-xdist's processes one runs a whole file, and one all that share a server.
-    for item in items:
-        server = next((name for name in SERVERS if name in item.fixturenames), None)
-        item.add_marker(pytest.mark.xdist_group(server or item.nodeid.split("::")[0]))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """One process runs the whole of a file, and all files that share a server."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class FilesOfAServer(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.split("::")[0]
+            return scopes.setdefault(path, server_of(config.rootpath / path) or path)
+
+    scopes: dict[str, str] = {}
+    return FilesOfAServer(config, log)
+
+
+def server_of(path: Path) -> str | None:
+    text = path.read_text()
+    return next(
+        (name for name, asks in SERVERS.items() if re.search(rf"^def test_\w+\([^)]*\b({asks})\b", text, re.M)), None
+    )
