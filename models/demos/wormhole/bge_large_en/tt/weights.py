@@ -94,5 +94,5 @@ def multiplied_weight(weight: torch.Tensor, fidelity: ttnn.MathFidelity) -> torc
     """
     if fidelity != ttnn.MathFidelity.LoFi:
         return weight
-    mantissa, exponent = torch.frexp(weight)
-    return torch.ldexp((mantissa * 2**LOFI_BITS).round() / 2**LOFI_BITS, exponent)
+    bits, cut = weight.view(torch.int32), 24 - LOFI_BITS  # an fp32 has 24 bits, the first of which is not stored
+    return (bits + ((bits >> cut & 1) + 2 ** (cut - 1) - 1) & -(2**cut)).view(torch.float32)  # halves to even
