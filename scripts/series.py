@@ -170,7 +170,10 @@ vllm-tt-plugin, for the encoder of the core series, which has to be
 applied before. It belongs beside vllm-tt-plugin as well as here: take
 it where you want to keep it. In a tt-metal environment its entry points
 are installed by `pip install --no-deps
-models/demos/wormhole/bge_large_en/vllm_plugin`.
+models/demos/wormhole/bge_large_en/vllm_plugin`. The tree's own
+setup_vllm.sh adds at most a list entry to heads of the vLLM fork since
+October 2025, though it prints "Registered"; VLLM_INTEGRATION.md has the
+edits.
 """,
     (
         Commit(
