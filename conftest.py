@@ -17,6 +17,14 @@ def pytest_addoption(parser):
     parser.addoption("--device-id", type=int, default=0, help="device that the `device` fixture opens")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    # 24 layers at 8 x 384 without a card; test_bge_vllm_demo beside it runs the same ones.
+    for item in items:
+        if item.name.startswith("test_bge_demo_inference["):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """One process runs the whole of a file, and all files that share a server."""
