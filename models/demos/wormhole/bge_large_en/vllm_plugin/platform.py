@@ -20,7 +20,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.checkpoint_config import acc
 from models.demos.wormhole.bge_large_en.vllm_plugin.devices import card_groups
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import share_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import add_middleware, hide_api_keys
-from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.long_texts import check_after_tokenizing
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.long_texts import bound_tokenizing
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.start import prepare, stop_when_told
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
 from models.demos.wormhole.bge_large_en.vllm_plugin.versions import VLLMValidationError
@@ -137,7 +137,7 @@ class TTPoolingPlatform(Platform):
         _refuse_features(vllm_config)
         pool_as_the_checkpoint(model_config)
         accept_own_width(model_config)
-        check_after_tokenizing()
+        bound_tokenizing(options.max_ids_per_input)
         _refuse_without_tokenizer(model_config)
         _schedule_whole_requests(vllm_config)
         if options.batch_fill_wait_us:

@@ -5,129 +5,108 @@
 """Shortens a long text, before it is tokenised, to one with the same first tokens.
 
 vLLM 0.25.1 refuses a text of more characters than so many tokens can have. They can have any number: white space has
-none, and a long word is one [UNK]. Without that check a text of megabytes would be tokenised whole.
+none, and a long word is one [UNK]. Without that check a text of megabytes would be tokenised whole, as one to /tokenize
+is.
 """
 
-import json
-import re
-import unicodedata
-from itertools import islice
+from functools import lru_cache, wraps
 from typing import Any
 
+import numpy as np
+
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.char_kinds import BLANK, MARK, CharKinds, text_of
 from models.demos.wormhole.bge_large_en.vllm_plugin.versions import VLLMValidationError
 
-# To be shortened. What is longer afterwards has words of hundreds of characters, or characters without a token.
-MAX_TIMES = 32  # characters that are tokenised, as a multiple of what the model's tokens have at most
-LONG = 256  # characters of a word that is looked at: two [UNK]
-BLANKS = " \t\n\r"
-_WORD = re.compile(f"[{BLANKS}]*([^{BLANKS}]+)")  # of a text that ends with a word
-_LETTERS = re.compile(r"[0-9A-Za-z]+")
-# A token each, whatever is beside them, in BERT's tokenizer: ASCII punctuation; with handle_chinese_chars, ideographs.
-_PUNCTUATION = r"!-/:-@\[-`{-~"
-_IDEOGRAPHS = r"\u3400-\u4dbf\u4e00-\u9fff"
-# No token, and nothing to what is beside them: with clean_text, and accents where they are stripped.
-_INVISIBLE = r"\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufffd"
-_ACCENTS = r"\u0300-\u036f"
+USUAL = 8  # characters of a token; what has fewer is tokenised as it is
+# What may be left, as a multiple of what the model's tokens have at most. More is a word of any length that another
+# tokenizer than BERT's makes, or characters that fit no kind.
+MAX_TIMES = 8
+SLICE = 2**18  # characters that are squeezed at once, after fewer at first
+CHUNK = 2**11  # characters that are tokenised at once, to count them
 
 
 def shortened(text: str, tokens: int, most: int, tokenizer: Any) -> str:
     """A text with the same first `tokens` tokens, the special one at the start included, or the same where it has fewer.
 
-    most: characters that `tokens` tokens have at most. Runs of white space become one blank; what is behind enough
-    words goes; for BERT's WordPiece so do letters of a word that is [UNK] anyway, and what is behind enough marks.
-    VLLMValidationError where more than MAX_TIMES * most characters are left.
+    most: characters that `tokens` tokens have at most. Characters that make no token go (see CharKinds.squeezed), and
+    what is behind enough tokens, which the tokenizer counts. VLLMValidationError where more than MAX_TIMES * most
+    characters are left.
     """
-    kind = _Kind(getattr(tokenizer, "backend_tokenizer", None))
-    if not kind.splits_at_blanks:
-        return _bounded(text, most)
-    words: list[str] = []
-    counted = length = 0
-    for match in _WORD.finditer(text.strip(BLANKS)):
-        word, whole = kind.shorten(match[1], tokens) if len(match[1]) > LONG else (match[1], True)
-        words.append(word)
-        length += len(word) + 1
-        if not whole or length > MAX_TIMES * most:
-            break
-        counted += _has_a_token(word)
-        if counted > tokens:
-            break
-    return _bounded(" ".join(words), most)
+    kinds = kinds_of(tokenizer)
+    if kinds is None:
+        return _bounded(text, MAX_TIMES * most)
+    limit = max(MAX_TIMES * most, 2 * tokens * kinds.longest_word)
+    kept: list[str] = []
+    rest, start, size, counted = "", 0, USUAL * tokens, 0
+    while start < len(text):
+        codes, found = kinds.squeezed(rest + text[start : start + size])
+        cuts = np.flatnonzero(found & (BLANK | MARK))
+        start, size = start + size, min(4 * size, SLICE)
+        # What is behind the last cut may go on in the next slice.
+        begin, end = 0, len(codes) if start >= len(text) else int(cuts[-1]) if len(cuts) else 0
+        while begin < end:
+            index = max(cuts.searchsorted(begin + CHUNK, "right") - 1, cuts.searchsorted(begin, "right"))
+            stop = min(int(cuts[index]), end) if index < len(cuts) else end
+            kept.append(text_of(codes[begin:stop]))
+            ids = tokenizer(kept[-1], add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
+            counted += len(ids) - (kinds.lost_by_a_cut if stop < len(found) and found[stop] == MARK else 0)
+            if counted > tokens:
+                return "".join(kept)
+            begin = stop
+        rest = _bounded(text_of(codes[end:]), limit)
+    return _bounded("".join(kept), limit)
 
 
-def _bounded(text: str, most: int) -> str:
-    if len(text) > MAX_TIMES * most:
+def _bounded(text: str, limit: int) -> str:
+    if len(text) > limit:
         raise VLLMValidationError(
-            f"the input has words or unprintable characters of more than {MAX_TIMES * most} characters in all; "
-            f"the limit is {MAX_TIMES * most}",
+            f"the input has words or unprintable characters of more than {limit} characters in all; "
+            f"the limit is {limit}",
             parameter="input_text",
         )
     return text
 
 
-def _has_a_token(word: str) -> bool:
-    """Whether every tokenizer makes at least one token of it; most words are decided by their first character."""
-    return any(c.isprintable() and unicodedata.category(c) not in ("Mn", "Me") and c != "\ufffd" for c in word)
+@lru_cache(maxsize=4)
+def kinds_of(tokenizer: Any) -> CharKinds | None:
+    """None where words may go on over white space."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    kinds = CharKinds(backend) if backend is not None else None
+    return kinds if kinds is not None and kinds.splits_at_blanks else None
 
 
-class _Kind:
-    """What of a fast tokenizer's parts matters here."""
+def bound_tokenizing(most_tokens: int) -> None:
+    """Have vLLM shorten long texts where it would refuse them, offline too; safe to call again.
 
-    def __init__(self, backend: Any):
-        parts = [_state(getattr(backend, part, None)) for part in ("normalizer", "pre_tokenizer")]
-        added = [token.content for token in backend.get_added_tokens_decoder().values()] if backend else []
-        wordpiece = type(getattr(backend, "model", None)).__name__ == "WordPiece"
-        self.is_bert = wordpiece and [part.get("type") for part in parts] == ["BertNormalizer", "BertPreTokenizer"]
-        splits = self.is_bert or '"WhitespaceSplit"' in json.dumps(parts[1])
-        self.splits_at_blanks = splits and not any(re.search(r"\s", token) for token in added)
-        if self.is_bert:
-            self._longest = backend.model.max_input_chars_per_word
-            marks = _PUNCTUATION + (_IDEOGRAPHS if parts[0].get("handle_chinese_chars") else "")
-            strips = parts[0].get("strip_accents")
-            nothing = _INVISIBLE if parts[0].get("clean_text") else ""
-            nothing += _ACCENTS if strips or (strips is None and parts[0].get("lowercase")) else ""
-            self._nothing = re.compile(f"([{nothing}])[{nothing}]+" if nothing else "(?!)()")
-            self._mark = re.compile(f"[{marks}]")
-            self._marks_of_a_token = max((len(self._mark.findall(token)) for token in added), default=1) or 1
-            self._only_letters = any(_LETTERS.fullmatch(token) for token in added)
-
-    def shorten(self, word: str, tokens: int) -> tuple[str, bool]:
-        """A word with the same tokens, and True; or with the same first `tokens`, and False."""
-        if not self.is_bert:
-            return word, True
-        # Of the tokens that are written with marks, such as [SEP], some marks make one.
-        enough = (tokens + 1) * self._marks_of_a_token
-        end = next((match.end() for match in islice(self._mark.finditer(word), enough, None)), None)
-        if end is not None:
-            return word[:end], False
-        # One stays: "[S\0EP]" is not "[SEP]".
-        word = self._nothing.sub(r"\1", word)
-        if self._only_letters:
-            return word, True
-        run = self._longest + 1  # letters, which are [UNK] with whatever they are joined to
-        return re.sub(f"([0-9A-Za-z]{{{run}}})[0-9A-Za-z]+", r"\1", word), True
-
-
-def _state(part: Any) -> dict:
-    return json.loads(part.__getstate__()) if part is not None else {}
-
-
-def check_after_tokenizing() -> None:
-    """Have vLLM shorten long texts where it would refuse them, offline too; safe to call again."""
+    Where it has no limit, in /tokenize, a text of more than `most_tokens` is a VLLMValidationError. All of it is done
+    where vLLM tokenises: in a thread, not in the event loop.
+    """
     try:
+        from vllm.renderers.base import BaseRenderer
         from vllm.renderers.params import TokenizeParams
     except ImportError:  # the fork, which has no such limit
         return
-    TokenizeParams._text_len_check = _text_len_check
+    TokenizeParams._text_len_check = lambda self, tokenizer, text: text
+    tokenize = getattr(BaseRenderer._tokenize_prompt, "__wrapped__", BaseRenderer._tokenize_prompt)
+
+    @wraps(tokenize)
+    def tokenize_shortened(self, prompt, params):
+        tokens, tokenizer, text = params.max_input_tokens, self.get_tokenizer(), prompt["prompt"]
+        limit = most_tokens if tokens is None else tokens
+        most = limit * tokenizer.max_chars_per_token
+        if params.truncate_prompt_tokens is not None and _side(params, tokenizer) == "left":
+            text = text[-most:]  # as vLLM has it
+        elif len(text) > USUAL * limit:
+            text = shortened(text, limit + 1, most, tokenizer)
+        found = tokenize(self, {**prompt, "prompt": text}, params)
+        if tokens is None and len(found["prompt_token_ids"]) > limit:
+            raise VLLMValidationError(
+                f"prompt has at least {limit + 1} tokens; the limit is {limit} token ids in an input", parameter="prompt"
+            )
+        return found
+
+    BaseRenderer._tokenize_prompt = tokenize_shortened
 
 
-def _text_len_check(self, tokenizer: Any, text: str) -> str:
-    """In the place of vLLM's: self is its TokenizeParams."""
-    tokens = self.max_input_tokens
-    if tokens is None or tokenizer is None:
-        return text
-    most = tokens * tokenizer.max_chars_per_token
-    if len(text) <= most:
-        return text
-    if self.truncation_side == "left" and self.truncate_prompt_tokens is not None:
-        return text[-most:]  # as vLLM has it
-    return shortened(text, tokens + 1, most, tokenizer)
+def _side(params: Any, tokenizer: Any) -> str:
+    return params.truncation_side or tokenizer.truncation_side

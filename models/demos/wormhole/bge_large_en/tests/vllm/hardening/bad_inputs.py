@@ -104,7 +104,7 @@ TOO_MUCH = [
     Bad({"input": "word " * 255}, "at least 257 input tokens", "input_tokens"),
     Bad({"input": ["a", "word " * 300]}, "maximum context length is 256 tokens", "input_tokens"),
     Bad({"input": "a," * 10**6}, "at least 257 input tokens", "input_tokens"),
-    Bad({"input": "\u200b " * 10**6}, "the limit is 147456", "input_text"),
+    Bad({"prompt": "word " * 10**6}, "at least 8193 tokens; the limit is 8192", "prompt", "/tokenize"),
     Bad({"text_1": "word " * 300, "text_2": "a"}, "maximum context length", ANY_PARAM, "/score"),
     Bad({"query": "a", "documents": ["a", "word " * 300]}, "maximum context length", ANY_PARAM, "/rerank"),
     Bad({"texts": ["word " * 300], "truncate": "NONE"}, "maximum context length", ANY_PARAM, "/v2/embed"),
@@ -150,7 +150,7 @@ NO_INPUT = [
     Bad({"tokens": "x"}, 'tokens is "x"; allowed: a list of token ids', "tokens", "/detokenize"),
     Bad({"tokens": [1.5]}, "allowed: a list of token ids", "tokens", "/detokenize"),
     Bad({"data": "a"}, "No IOProcessor plugin", path="/pooling"),
-    Bad({"prompt": "a", "nothing": "known"}, "Cannot find suitable handler", path="/invocations"),
+    Bad({"prompt": "a", "nothing": "known"}, "input is missing: a request has", "input", "/invocations"),
 ]
 
 SURROGATES = [
@@ -282,6 +282,8 @@ LEGAL = [
         "a" * 4000,
         "a" * 10**6,
         "a" + " " * 5000 + "b",
+        "\u200b " * 10**5,
+        "🙂" * 10**5,
         " ".join(["a" * 300] * 254),
         "!" * 254,
         "word " * 254,
