@@ -21,7 +21,14 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_checks imp
     holds_ids,
     parsed,
 )
-from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_schema import ALIASES, check, knows
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_schema import (
+    ALIASES,
+    INVOCATIONS,
+    check,
+    knows,
+    meant,
+)
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.validation_errors import check_as_route
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
 
 if TYPE_CHECKING:
@@ -69,6 +76,9 @@ class RequestLimits:
                     check_depths(found)
                 elif check(path, found, limits):
                     body = json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode()
+                if path == INVOCATIONS:
+                    marked = found | json.loads(b"{" + NO_CHAT[1:]) if holds_ids(found) else found
+                    check_as_route(scope["app"], meant(path, found), marked)
                 if known and holds_ids(found):
                     body = body[: body.rindex(b"}")] + NO_CHAT
             if path in ALIASES:

@@ -38,9 +38,13 @@ FIELDS: Mapping[str, dict[str, Check]] = {
     "/tokenize": {"prompt": check_texts, "messages": check_messages},
     "/detokenize": {"tokens": check_tokens},
 }
-# The body says which of them is meant: vLLM takes the first whose fields it has.
+# The body says which of them is meant: vLLM takes the first whose fields it has, and names none where it has none.
 INVOCATIONS = "/invocations"
-_MEANT = (("input", "/v1/embeddings"), ("messages", "/v1/embeddings"), ("query", "/rerank"))
+_MEANT = {
+    **dict.fromkeys(("input", "messages"), "/v1/embeddings"),
+    "query": "/rerank",
+    **dict.fromkeys(_SCORE, "/score"),
+}
 # What Cohere's clients send as input_type, and the names of prompts of sentence-transformers that mean the same. A
 # checkpoint that has none of them wants no prompt.
 INPUT_TYPES = {
@@ -60,17 +64,26 @@ def knows(path: str) -> bool:
     return path in FIELDS or path in ALIASES or path == INVOCATIONS
 
 
+def meant(path: str, body: dict[str, Any]) -> str:
+    """The route of FIELDS that a request to a known route is for. Raises Refused where its fields do not say."""
+    if path != INVOCATIONS:
+        return ALIASES.get(path, path)
+    route = next((route for name, route in _MEANT.items() if name in body), None)
+    if route is None:
+        allowed = '"input" or "messages", "text_1" with "text_2", or "query" with "documents"'
+        raise Refused(400, f"input is missing: a request has {allowed}", "input")
+    return route
+
+
 def check(path: str, body: dict[str, Any], limits: Limits) -> bool:
     """Put the body of a request to a known route into vLLM's terms, in place; whether that changed it.
 
     Raises Refused, naming the field, the value and the limit, for inputs that are too many, too long or no inputs.
     """
     if path in ALIASES:
-        path = ALIASES[path]
         if not body.get("embedding_types"):
             raise Refused(400, 'embedding_types is missing: here it is needed, as ["float"]', "embedding_types")
-    if path == INVOCATIONS:
-        path = next((route for name, route in _MEANT if name in body), "/score")
+    path = meant(path, body)
     fields, before = FIELDS[path], len(body)
     check_depths({name: value for name, value in body.items() if name not in fields})
     if "input" in fields and "input" in body and body["input"] is None:

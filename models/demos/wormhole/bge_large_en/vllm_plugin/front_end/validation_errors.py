@@ -18,6 +18,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.openai_errors impo
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_checks import shown
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
     from starlette.requests import Request
 
 
@@ -51,6 +52,14 @@ def refusal(errors: Sequence[Any], body: Any) -> Refused:
         return Refused(400, str(raised), getattr(raised, "parameter", None) or _param(error))
     allowed = error["msg"].removeprefix("Input should be ")
     return Refused(400, f"{_name(error)} is {shown(error['input'])}; allowed: {allowed}", _param(error))
+
+
+def check_as_route(app: "FastAPI", path: str, body: dict[str, Any]) -> None:
+    """Raise Refused where the route of this path would: /invocations of vLLM 0.25.1 only says that none fits."""
+    field = next((route.body_field for route in app.routes if getattr(route, "path", None) == path), None)
+    errors = field.validate(body, {}, loc=("body",))[1] if field is not None else None
+    if errors:
+        raise refusal(errors, body)
 
 
 def _location(error: dict[str, Any]) -> list[str | int]:

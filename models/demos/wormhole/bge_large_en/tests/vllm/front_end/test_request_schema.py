@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("vllm")
 
-from fastapi import FastAPI  # noqa: E402
+from fastapi import FastAPI, Request  # noqa: E402
 from fastapi.exceptions import RequestValidationError  # noqa: E402
 from fastapi.testclient import TestClient  # noqa: E402
 from vllm.entrypoints.pooling.embed.protocol import CohereEmbedRequest, EmbeddingRequest  # noqa: E402
@@ -70,6 +70,10 @@ def vllms_app(*middleware, prompts: dict | None = None) -> FastAPI:
 
         read.__annotations__["request"] = request_class
         app.post(path)(read)
+
+    @app.post("/invocations")
+    async def invocations(request: Request) -> dict:
+        return await request.json()
 
     @app.get("/health")
     async def health() -> dict:
@@ -254,6 +258,25 @@ def test_refusals_name_field_value_and_limit(client, path, change, param, said):
 def test_the_missing_field_is_named(client, path, body, param):
     error = refusal(client.post(path, json=body))
     assert error == error | {"message": f"{param} is missing: Field required", "param": param}
+
+
+@pytest.mark.parametrize(
+    "body, param, said",
+    [
+        ({"prompt": "a"}, "input", 'input is missing: a request has "input" or "messages", "text_1" with "text_2", or'),
+        ({"input": "a", "encoding_format": "hex"}, "encoding_format", "encoding_format is \"hex\"; allowed: 'float'"),
+        ({"input": [[101]], "dimensions": "many"}, "dimensions", 'dimensions is "many"; allowed: a valid integer'),
+        ({"text_1": "a"}, "text_2", "text_2 is missing"),
+        ({"query": "a", "documents": ["b"], "top_n": -1}, "top_n", "top_n is -1; allowed: greater than or equal to 0"),
+    ],
+)
+def test_invocations_say_what_the_route_that_is_meant_says(client, body, param, said):
+    """vLLM itself says that it cannot find a suitable handler, and names classes."""
+    error = refusal(client.post("/invocations", json=body))
+    assert said in error["message"] and error["param"] == param, error
+    for good in ({"input": "a"}, {"input": [[101]]}, *(GOOD[path] for path in ("/score", "/rerank"))):
+        answer = client.post("/invocations", json=good)
+        assert answer.status_code == 200 and good.items() <= answer.json().items()
 
 
 def test_vllm_still_answers_in_many_lines():

@@ -180,6 +180,8 @@ OPTIONS = [
     Bad({"texts": ["a"], "output_dimension": 5}, "only supports [384] matryoshka", path="/v2/embed"),
     Bad({"input": "a", "dimensions": 5}, "dimensions is currently not supported", path="/pooling"),
     Bad({"input": "a", "encoding_format": "hex"}, "'base64'", "encoding_format"),
+    Bad({"input": "a", "encoding_format": "hex"}, 'is "hex"; allowed: ', "encoding_format", "/invocations"),
+    Bad({"query": "a", "documents": ["a"], "top_n": -1}, "top_n is -1; allowed: ", "top_n", "/invocations"),
     Bad({"input": "a", "encoding_format": 5}, "'base64'", "encoding_format"),
     Bad({"input": "a", "encoding_format": []}, "'base64'", "encoding_format"),
     Bad({"input": "a", "embed_dtype": "int3"}, "'float32'", "embed_dtype"),
