@@ -140,6 +140,7 @@ NOT_RUN = {
     'pytest -m slow -s -k "bge_large and full_batch"': SUITE,
     "pytest -m quality -s -k modelled > FILE": SUITE,
     "pytest -m slow -k hardening": SUITE,
+    "pytest -s -k eight_megabytes": SUITE,
     "scripts/check_env.sh DIR": INSTALLS,
     "pip install mteb": INSTALLS,
     "pip install matplotlib": INSTALLS,

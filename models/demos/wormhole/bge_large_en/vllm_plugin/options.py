@@ -31,7 +31,7 @@ class PoolingOptions:
         vector depends, a little, on its neighbours.
     batch_fill_wait_us: microseconds that a batch smaller than a device step waits for more requests; 0 is not at all.
     max_body_bytes: of a request. max_inputs_per_request: in a list of inputs. max_ids_per_input: token ids in an input,
-    of which those beyond the model's length need truncate_prompt_tokens.
+    of which those beyond the model's length need truncate_prompt_tokens, and tokens of a text to /tokenize.
     step_timeout_s: seconds without an answer to a device step after which the engine ends; 0 is never. None for
         CARD_STEP_S on a card after a warm-up, and never else, where a step may compile or runs on the host.
     open_timeout_s: seconds to open the mesh, which waits while another process has it; 0 is no limit.

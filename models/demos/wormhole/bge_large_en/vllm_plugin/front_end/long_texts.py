@@ -101,7 +101,8 @@ def bound_tokenizing(most_tokens: int) -> None:
         found = tokenize(self, {**prompt, "prompt": text}, params)
         if tokens is None and len(found["prompt_token_ids"]) > limit:
             raise VLLMValidationError(
-                f"prompt has at least {limit + 1} tokens; the limit is {limit} token ids in an input", parameter="prompt"
+                f"prompt has at least {limit + 1} tokens; the limit is {limit} token ids in an input",
+                parameter="prompt",
             )
         return found
 

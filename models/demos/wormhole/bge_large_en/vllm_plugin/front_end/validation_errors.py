@@ -56,7 +56,8 @@ def refusal(errors: Sequence[Any], body: Any) -> Refused:
 
 def check_as_route(app: "FastAPI", path: str, body: dict[str, Any]) -> None:
     """Raise Refused where the route of this path would: /invocations of vLLM 0.25.1 only says that none fits."""
-    field = next((route.body_field for route in app.routes if getattr(route, "path", None) == path), None)
+    route = next((route for route in app.routes if getattr(route, "path", None) == path), None)
+    field = getattr(route, "body_field", None)
     errors = field.validate(body, {}, loc=("body",))[1] if field is not None else None
     if errors:
         raise refusal(errors, body)
