@@ -7,6 +7,7 @@
 The long part: pytest -m slow -k hardening.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ import pytest
 import torch
 
 from models.demos.wormhole.bge_large_en.tests.vllm.hardening.faulty_server import (
+    NAME,
     FaultyServer,
     assert_dead,
     assert_error,
@@ -26,7 +28,7 @@ from models.demos.wormhole.bge_large_en.tests.vllm.hardening.faulty_server impor
     try_to_ask,
 )
 from models.demos.wormhole.bge_large_en.tests.vllm.hardening.tally import count
-from models.demos.wormhole.bge_large_en.tests.vllm.server import START_LIMIT_S
+from models.demos.wormhole.bge_large_en.tests.vllm.server import START_LIMIT_S, post
 
 pytest.importorskip("vllm")
 
@@ -149,26 +151,39 @@ def test_a_kill_leaves_nothing_and_a_restart_takes_the_same_port(bge_small, vllm
 
 
 @slow
-def test_terminated_in_the_middle_of_load(bge_small, vllm_environment, tmp_path):
-    """What was accepted is answered, what comes later refused, nothing reset; the device is closed; the status is 0."""
+def test_terminated_with_more_accepted_than_can_be_served(bge_small, vllm_environment, tmp_path):
+    """What is served in time has its vector, the rest 503, nothing is reset; the device is closed, the status is 0."""
     count("faults injected")
-    with faulty(bge_small, vllm_environment, tmp_path) as server:
+    limit_s, asked = 8, 96  # in twelve steps of a second, of which it has six
+
+    def ask(_) -> tuple[int, str | None, dict]:
+        answer = post(server, "/v1/embeddings", {"model": NAME, "input": "a good text"})
+        return answer.status, answer.headers["Retry-After"], json.load(answer)
+
+    flags = ["--max-num-seqs", "8", "--shutdown-timeout", str(limit_s)]
+    options = {"flags": flags, "enable_model_warmup": False, "max_waiting_requests": asked}
+    with faulty(bge_small, vllm_environment, tmp_path, **options) as server:
         right = server.vectors("a good text")
-        server.fault("slow", seconds=0.2)
-        with ThreadPoolExecutor(24) as pool:
-            answers = [pool.submit(try_to_ask, server, "a good text") for _ in range(96)]
+        assert server.vectors(*["a good text"] * 8) == right * 8  # both shapes are compiled
+        server.fault("slow", seconds=1)
+        with ThreadPoolExecutor(asked) as pool:
+            answers = [pool.submit(ask, i) for i in range(asked)]
             time.sleep(2)
+            start = time.monotonic()
             server.process.terminate()
+            assert server.exit_status() == 0, server.tail()
+            assert time.monotonic() - start < limit_s + 2
             answers = [answer.result() for answer in answers]
-        assert server.exit_status() == 0, server.tail()
-        for status, answer in answers:
+        for status, retry_after, answer in answers:
+            assert status in (200, 503), answer
             if status == 200:
                 assert [item["embedding"] for item in answer["data"]] == right
-            elif status is not None:
-                assert status == 503 and set(answer) == {"error"}, answer
-        assert sum(status == 200 for status, _ in answers) >= 24
-        log = server.log.read_text()
-        assert "Closed the device in" in log and "force killing" not in log and "The engine died" not in log
+            else:
+                assert retry_after == "5" and answer["error"]["message"] == "the server is stopping"
+        log, served = server.log.read_text(), sum(status == 200 for status, _, _ in answers)
+        assert 16 <= served < asked, "in time were some, but not all"
+        assert "Closed the device in" in log and "Traceback" not in log, server.tail()
+        assert "force killing" not in log and "The engine died" not in log
         server.leaves_nothing()
 
 
