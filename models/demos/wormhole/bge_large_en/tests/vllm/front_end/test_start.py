@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pydantic import BaseModel, ValidationError, field_validator
@@ -94,23 +95,33 @@ def test_one_line():
     assert one_line(KeyboardInterrupt("terminated")) == ""
 
 
-@pytest.mark.parametrize(
-    "flags, said",
-    [
-        (["--ssl-keyfile", "/no/file", "--ssl-certfile", "/no/file"], "error: --ssl-keyfile is '/no/file'"),
-        (["--max-model-len", "100000"], "max_model_len"),
-        (["--convert", "classify"], "convert is classify"),
-        (
-            ["--additional-config", '{"tt": {"max_device_batch": 0}}'],
-            "error: additional_config['tt']['max_device_batch']",
-        ),
-    ],
-    ids=["TLS", "vLLM's own", "convert", "option"],
-)
-def test_a_configuration_error_is_one_line(bge_small, vllm_environment, flags, said):
+WRONG = {  # flags, and words of the error
+    "TLS": (["--ssl-keyfile", "/no/file", "--ssl-certfile", "/no/file"], "error: --ssl-keyfile is '/no/file'"),
+    "vLLM's own": (["--max-model-len", "100000"], "max_model_len"),
+    "convert": (["--convert", "classify"], "convert is classify"),
+    "option": (
+        ["--additional-config", '{"tt": {"max_device_batch": 0}}'],
+        "error: additional_config['tt']['max_device_batch']",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def ended(bge_small, vllm_environment) -> dict[str, subprocess.CompletedProcess]:
+    """A server with each; two at a time."""
+
+    def run(flags: list[str]) -> subprocess.CompletedProcess:
+        command = [*API_SERVER, "--model", str(bge_small), *flags]
+        return subprocess.run(command, env=vllm_environment, capture_output=True, text=True, timeout=300)
+
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(WRONG, pool.map(run, (flags for flags, _ in WRONG.values())), strict=True))
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_configuration_error_is_one_line(ended, name):
     """Of a whole process, from before the device is opened; the traceback is at the debug level."""
-    command = [*API_SERVER, "--model", str(bge_small), *flags]
-    done = subprocess.run(command, env=vllm_environment, capture_output=True, text=True, timeout=300)
+    done, (_, said) = ended[name], WRONG[name]
     assert done.returncode == 1, done.stderr[-3000:]
     (line,) = [line for line in done.stderr.splitlines() if "error" in line.lower()]
     assert said in line and "Traceback" not in done.stderr + done.stdout and "Serving on" not in done.stdout
