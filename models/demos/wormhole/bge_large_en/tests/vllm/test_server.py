@@ -8,6 +8,7 @@ import http.client
 import json
 import subprocess
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -28,6 +29,17 @@ pytest.importorskip("vllm")
 openai = pytest.importorskip("openai")
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(START_LIMIT_S + 300)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def idle_connection(server) -> Iterator[tuple[http.client.HTTPConnection, float]]:
+    """A connection that was used once, and when; the tests that come first take their time."""
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=60)
+    connection.request("GET", "/v1/models")
+    connection.getresponse().read()
+    connection.auto_open = False  # to fail, not to connect anew
+    yield connection, time.monotonic()
+    connection.close()
 
 
 # --- the vectors -----------------------------------------------------------------------------------------------------
@@ -133,6 +145,14 @@ def test_refusing_a_token_id_keeps_the_connection(server):
         answer.read()
         time.sleep(0.5)  # for the server to close the connection, if it does
     connection.close()
+
+
+def test_a_connection_that_idled_is_open(idle_connection):
+    """vLLM and uvicorn close it after 5 s, which is sooner than a proxy stops using it."""
+    connection, used = idle_connection
+    time.sleep(max(0.0, used + 6 - time.monotonic()))
+    connection.request("GET", "/v1/models")
+    assert connection.getresponse().status == 200
 
 
 @pytest.mark.parametrize("dimensions", [0, -1, 128, 385])
