@@ -19,7 +19,7 @@ import pytest
 
 from models.demos.wormhole.bge_large_en.tests.demo.tiny_hub import tiny_hub
 from models.demos.wormhole.bge_large_en.tests.vllm.lookalikes import LISTED
-from models.demos.wormhole.bge_large_en.tests.vllm.server import serving
+from models.demos.wormhole.bge_large_en.tests.vllm.server import assert_calm, serving
 from models.emulated_wormhole import detect
 from tests.documented_commands import RUNS, Run
 from tests.documents import DOCUMENTS, ROOT, blocks, commands, python_blocks, short
@@ -139,6 +139,7 @@ def serve(command: str, run: Run, checkout: Path, environment: dict[str, str], t
         assert re.search(run.prints, log), log[-6000:]
         if "serve.sh" in command:
             assert re.search(pattern(shown("text")).replace("8000", r"\d+"), log), log[-6000:]
+            assert_calm(log)
         for code in (block.code for block in blocks("README.md") if block.language in ("", "python")):
             if ADDRESS not in code:
                 continue

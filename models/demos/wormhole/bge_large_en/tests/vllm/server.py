@@ -7,6 +7,7 @@
 import base64
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -26,6 +27,9 @@ NAME = "sentence-transformers/all-MiniLM-L6-v2"
 MAX_MODEL_LEN = 256
 API_SERVER = (sys.executable, "-m", "vllm.entrypoints.openai.api_server")
 START_LIMIT_S, STOP_LIMIT_S = 1500, 120  # bounds on waiting, not on speed
+MOST_LINES = 15  # of a log until a plain server is ready
+# vLLM's form and loguru's, with the process before it or not.
+LEVEL = re.compile(r"^(?:\(\w+ pid=\d+\) )?(?:\d{4}-\d\d-\d\d \S+ \| )?(DEBUG|INFO|WARNING|ERROR|CRITICAL|[WE]\d{4})\b")
 
 
 class Server:
@@ -114,3 +118,17 @@ def post(server: Server, path: str, body: dict, headers: dict[str, str] | None =
         return urllib.request.urlopen(request, timeout=120)
     except urllib.error.HTTPError as error:
         return error
+
+
+def assert_calm(log: str) -> None:
+    """Few lines until it is ready, none of them a warning, and nothing that is not a user's business."""
+    lines = log.splitlines()
+    ready = next(i for i, line in enumerate(lines) if "Application startup complete" in line)
+    levels = [(found[1], line) for line in lines[: ready + 1] if (found := LEVEL.match(line))]
+    assert 0 < len(levels) <= MOST_LINES, "\n".join(line for _, line in levels)
+    assert {level for level, _ in levels} == {"INFO"}, levels
+    assert len(lines[: ready + 1]) <= MOST_LINES + 5, "\n".join(lines)
+    said = "\n".join(lines)
+    for noise in ("KV cache", "Initializing a V1 LLM engine", "Route: ", "orjson", "CUDA", "ttnn.CONFIG", "ulimit"):
+        assert noise not in said, noise
+    assert "Serving on: " in said and "Starting vLLM server on" in said

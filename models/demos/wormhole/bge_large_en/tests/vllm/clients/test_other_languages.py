@@ -63,6 +63,7 @@ func main() {
 
 
 def test_go(server, assert_vectors, tmp_path):
+    """Debian: golang-go."""
     if shutil.which("go") is None:
         pytest.skip("no go on this machine")
     (tmp_path / "main.go").write_text(GO)
