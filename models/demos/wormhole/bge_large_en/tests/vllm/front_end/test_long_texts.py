@@ -7,7 +7,10 @@
 How long the longest take: pytest -s -k eight_megabytes
 """
 
+import json
 import random
+import subprocess
+import sys
 import time
 from functools import cache
 from types import SimpleNamespace
@@ -192,6 +195,39 @@ def test_a_text_to_tokenize_has_a_bound(monkeypatch):
         with pytest.raises(VLLMValidationError, match="prompt has at least 301 tokens; the limit is 300") as refused:
             tokenized(monkeypatch, params, text)
         assert refused.value.parameter == "prompt"
+
+
+RENDERED = r"""
+import asyncio, json, sys
+from vllm.engine.arg_utils import EngineArgs
+from vllm.renderers.params import TokenizeParams
+from vllm.renderers.registry import renderer_from_config
+
+config = EngineArgs(model=sys.argv[1], max_model_len=256).create_engine_config()
+renderer = renderer_from_config(config)
+
+def lengths(limit, *texts):
+    params = TokenizeParams(max_total_tokens=limit)
+    prompts = [{"prompt": text} for text in texts]
+    found = asyncio.run(renderer.tokenize_prompts_async(prompts, params)), renderer.tokenize_prompts(prompts, params)
+    return [[len(prompt["prompt_token_ids"]) for prompt in prompts] for prompts in found]
+
+answer = [lengths(256, "a" + " " * 10**6 + "b", "\U0001f642" * 10**5, "word"), lengths(None, "a" * 10**6)]
+try:
+    lengths(None, "word " * 10**5)
+except ValueError as error:
+    answer.append(str(error))
+print(json.dumps(answer))
+"""
+
+
+def test_vllms_renderer_has_it_from_the_platform(vllm_environment, minilm):
+    """In a process of its own, whose configuration the platform has completed; no engine."""
+    command = [sys.executable, "-c", RENDERED, str(minilm)]
+    done = subprocess.run(command, env=vllm_environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    bounded, unbounded, refusal = json.loads(done.stdout.splitlines()[-1])
+    assert bounded == [[4, 3, 3]] * 2 and unbounded == [[3]] * 2 and "at least 8193 tokens" in refusal
 
 
 def test_vllm_still_refuses_them():
