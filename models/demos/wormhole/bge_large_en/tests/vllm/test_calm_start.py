@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(START_LIMIT_S + 300)]
 
 
 def test_a_plain_start_says_little_and_warns_of_nothing(server):
-    """Started without a script; tests/test_documented_commands.py looks at ./scripts/serve.sh."""
+    """Started without a script; that of the README has the same test among the documented commands."""
     with urllib.request.urlopen(f"{server.url}/health", timeout=10):
         pass
     log = server.log.read_text(errors="replace")
