@@ -116,10 +116,12 @@ def matmul(
     bias: bool = False,
     l1_acc: bool = True,
     gelu: str | None = None,
+    parts: float = 1,
 ) -> Work:
     """A matmul whose busiest core makes an (m, n) block of output, in tiles, over k tiles, k_block at a time.
 
-    in0, in1: names of dtypes; gelu: None or a name of cycles.GELU. ValueError for an unknown fidelity.
+    parts: of its rows, made one after another, each from all of B anew. in0, in1: names of dtypes; gelu: None or a name
+    of cycles.GELU. ValueError for an unknown fidelity.
     """
     if fidelity not in cycles.PHASES:
         raise ValueError(f"fidelity is {fidelity!r}; choose from {', '.join(cycles.PHASES)}")
@@ -136,7 +138,7 @@ def matmul(
     if fp32:
         work["fp32"] = products
     if multicast:
-        work |= {"multicasts": blocks, "weights": k * n * TILE_BYTES[in1] / 1e6}
+        work |= {"multicasts": blocks * parts, "weights": parts * k * n * TILE_BYTES[in1] / 1e6}
     if gelu:
         work["math"] = m * n * cycles.GELU[gelu] / 1e3
     return program(**work)

@@ -82,10 +82,11 @@ def _linear(plan: ShapePlan, config, precision: MatmulPrecision, k: int, in0: st
         k_block=config.in0_block_w,
         subblock=(config.out_subblock_h, config.out_subblock_w),
         in0=in0,
-        in1=name_of(plan.precision.weights),
+        in1=name_of(precision.weights),
         fp32=precision.fp32,
         bias=True,
         gelu=kernels.gelu_of(config.fused_activation),
+        parts=config.per_core_M / config.out_block_h,
     )
 
 

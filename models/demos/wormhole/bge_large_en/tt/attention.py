@@ -40,9 +40,7 @@ class BertSelfAttention:
         per_head, dim = (self.heads, 1) if attention == CHAIN else (1, 0)
         weight = torch.stack([w.reshape(per_head, -1, size) for w in weights_qkv], dim=dim)
         bias = torch.stack([b.reshape(per_head, -1) for b in biases], dim=dim)
-        self.qkv = Linear(
-            weight.reshape(3 * size, size), bias.reshape(3 * size), device, precision.weights, precision.qkv
-        )
+        self.qkv = Linear(weight.reshape(3 * size, size), bias.reshape(3 * size), device, precision.qkv)
 
     def __call__(self, x, mask, plan: ShapePlan, rows: RowsPlan):
         qkv = self.qkv(x, plan.qkv_matmul, plan.qkv, plan.qkv_kernel, plan.precision.qkv.dtype)
@@ -126,7 +124,7 @@ class BertSelfOutput:
 
     def __init__(self, weights: Weights, dims: BertDims, device, precision: Precision):
         size, dense = dims.hidden_size, weights.under("dense")
-        self.dense = Linear.take(dense, size, size, device, precision.weights, precision.output)
+        self.dense = Linear.take(dense, size, size, device, precision.output)
         self.LayerNorm = LayerNorm(weights.under("LayerNorm"), dims, device)
 
     def __call__(self, context, residual, plan: ShapePlan, rows: RowsPlan):

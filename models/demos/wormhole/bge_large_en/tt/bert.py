@@ -55,7 +55,7 @@ class BertIntermediate:
 
     def __init__(self, weights: Weights, dims: BertDims, device, precision: Precision):
         sizes, dense = (dims.intermediate_size, dims.hidden_size), weights.under("dense")
-        self.dense = Linear.take(dense, *sizes, device, precision.weights, precision.ff1)
+        self.dense = Linear.take(dense, *sizes, device, precision.ff1)
 
     def __call__(self, x, plan: ShapePlan, rows: RowsPlan):
         return self.dense(x, rows.ff1_matmul, rows.intermediate, plan.ff1_kernel)
@@ -66,7 +66,7 @@ class BertOutput:
 
     def __init__(self, weights: Weights, dims: BertDims, device, precision: Precision):
         sizes, dense = (dims.hidden_size, dims.intermediate_size), weights.under("dense")
-        self.dense = Linear.take(dense, *sizes, device, precision.weights, precision.ff2)
+        self.dense = Linear.take(dense, *sizes, device, precision.ff2)
         self.LayerNorm = LayerNorm(weights.under("LayerNorm"), dims, device)
 
     def __call__(self, x, residual, plan: ShapePlan, rows: RowsPlan):

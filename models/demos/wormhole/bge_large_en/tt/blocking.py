@@ -39,15 +39,16 @@ def subblock(height: int, width: int, fp32: bool, small: bool = False) -> tuple[
     return (largest_divisor(height, limit // w), w) if w == width and not small else (1, w)
 
 
-def matmul_buffers(m: int, n: int, k_block: int, in0, weights, precision: MatmulPrecision) -> int:
-    """Bytes of circular buffers per core of a 2D multicast matmul with bias, for an (m, n) output block.
+def matmul_buffers(m: int, n: int, k_block: int, parts: int, in0, precision: MatmulPrecision) -> int:
+    """Bytes of circular buffers per core of a 2D multicast matmul with bias, for an (m, n) output in `parts` of its rows.
 
-    Both inputs are double buffered in blocks of k_block; partial sums want a buffer of their own unless they have the
-    output's format. Equal to the byte to what ttnn 0.81.1 reports for QKV and FF1 at S 512.
+    Both inputs are double buffered in blocks of k_block; partial sums of a part want a buffer of their own unless the
+    output is one part and of their format. Equal to the byte to what ttnn 0.81.1 reports for QKV and FF1 at S 512.
     """
-    partial = ttnn.float32 if precision.fp32 else ttnn.bfloat16
-    inputs = 2 * k_block * (m * TILE_BYTES[in0] + n * TILE_BYTES[weights])
-    return inputs + n * TILE_BYTES[ttnn.bfloat16] + (m * n * TILE_BYTES[partial] if partial != precision.dtype else 0)
+    partial, high = ttnn.float32 if precision.fp32 else ttnn.bfloat16, m // parts
+    inputs = 2 * k_block * (high * TILE_BYTES[in0] + n * TILE_BYTES[precision.weights])
+    sums = high * n * TILE_BYTES[partial] if parts > 1 or partial != precision.dtype else 0
+    return inputs + n * TILE_BYTES[ttnn.bfloat16] + sums
 
 
 def softmax_buffers(width: int, fp32: bool) -> int:
@@ -76,15 +77,17 @@ def block_sharded(rows: int, columns: int, gx: int, gy: int) -> ttnn.MemoryConfi
 
 
 def multicast_matmul(
-    cores: tuple[int, int], m: int, n: int, k_block: int, fp32: bool, activation=None, small: bool = False
+    cores: tuple[int, int], m: int, n: int, k_block: int, parts: int, fp32: bool, activation=None, small: bool = False
 ):
-    """Program config of a linear layer: in0 blocks are sent along core rows, weights down the columns."""
-    sub_h, sub_w = subblock(m, n, fp32, small)
+    """Program config of a linear layer: in0 blocks are sent along core rows, weights down the columns, once a part."""
+    sub_h, sub_w = subblock(m // parts, n, fp32, small)
     return ttnn.MatmulMultiCoreReuseMultiCastProgramConfig(
         compute_with_storage_grid_size=cores,
         in0_block_w=k_block,
         out_subblock_h=sub_h,
         out_subblock_w=sub_w,
+        out_block_h=m // parts,
+        out_block_w=n,
         per_core_M=m,
         per_core_N=n,
         transpose_mcast=False,

@@ -24,17 +24,17 @@ def to_device(tensor: torch.Tensor, device, dtype, layout=ttnn.TILE_LAYOUT):
 class Linear:
     """y = x W^T + b with W (out, in) as in the checkpoint; on the device W^T is (1, 1, in, out), b (1, 1, 1, out)."""
 
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor, device, dtype, precision: MatmulPrecision):
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor, device, precision: MatmulPrecision):
         weight = multiplied_weight(weight, precision.fidelity)
-        self.weight = to_device(weight.T.contiguous()[None, None], device, dtype)
+        self.weight = to_device(weight.T.contiguous()[None, None], device, precision.weights)
         self.bias = to_device(bias[None, None, None], device, ttnn.bfloat16)
         self.dtype = precision.dtype
 
     @classmethod
-    def take(cls, weights: Weights, out_size: int, in_size: int, device, dtype, precision: MatmulPrecision) -> "Linear":
+    def take(cls, weights: Weights, out_size: int, in_size: int, device, precision: MatmulPrecision) -> "Linear":
         """From "weight" (out, in) and "bias" (out,) of `weights`, which raises KeyError or ValueError for others."""
         weight, bias = weights.take("weight", (out_size, in_size)), weights.take("bias", (out_size,))
-        return cls(weight, bias, device, dtype, precision)
+        return cls(weight, bias, device, precision)
 
     def __call__(self, x, program_config, memory_config, kernel, dtype=None):
         """(B, 1, R, in) -> (B, 1, R, out) of `dtype`, by default the precision's."""

@@ -194,31 +194,39 @@ class _Shape:
         scores = self.heads * s * s * TILE_BYTES[precision.scores.dtype]
         return self.tensor(self.h, precision.hidden, s) + 2 * qkv + scores + softmax_buffers(s, precision.softmax.fp32)
 
-    def linear(self, stage, s, k, n, in0, out: MatmulPrecision, weights, live, activation=None):
+    def linear(self, stage, s, k, n, in0, out: MatmulPrecision, live, activation=None):
         """Config of a linear layer from k to n tiles of width, over s tiles of every sentence; in0: dtype of its input.
 
         live: (width, dtype) of all tensors in L1 meanwhile. The block of K sets the order of the sum, so layers and
         batches must agree on it: it is the largest that fits with all tokens, not just `s`, and with as many sentences
         per row of cores as another batch of this length may have.
         """
-        k, n = k // self.gx, n // self.gx
+        depth, k, n = k, k // self.gx, n // self.gx
 
-        def needed(m: int, block: int) -> int:
+        def needed(m: int, block: int, parts: int) -> int:
             tensors = sum(m * width // self.gx * TILE_BYTES[dtype] for width, dtype in live)
-            return tensors + matmul_buffers(m, n, block, in0, weights, out)
+            return tensors + matmul_buffers(m, n, block, parts, in0, out)
 
-        shared = 2 * self.alike if self.attention == SDPA and needed(2 * self.alike, 1) <= self.l1 else self.alike
-        # A block of K lies in one core's shard. The fewer blocks, the fewer times partial sums are packed to L1.
-        blocks = [block for block in range(k, 0, -1) if k % block == 0]
-        block = next((block for block in blocks if needed(shared, block) <= self.l1), 1)
-        self.check(stage, needed(self.high(s), block))
+        def parts(m: int, block: int) -> int:
+            """The fewest that fit, or 0."""
+            return next((p for p in range(1, m + 1) if m % p == 0 and needed(m, block, p) <= self.l1), 0)
+
+        def time(m: int, block: int) -> float:
+            """In packed tiles: of partial sums per block of K, and per part 2 kB of weights received (step_cost.py)."""
+            return m * n * depth / block + parts(m, block) * depth * n * TILE_BYTES[out.weights] / 2048
+
+        shared = 2 * self.alike if self.attention == SDPA and parts(2 * self.alike, 1) else self.alike
+        # A block of K lies in one core's shard.
+        blocks = [block for block in range(k, 0, -1) if k % block == 0 and parts(shared, block)]
+        block = min(blocks, key=lambda block: time(shared, block), default=1)
+        m = self.high(s)
+        self.check(stage, needed(m, block, parts(m, block) or m))
         cores = self.wide if self.is_wide(s) else self.cores
-        return multicast_matmul(cores, self.high(s), n, block, out.fp32, activation, self.small_subblocks)
+        return multicast_matmul(cores, m, n, block, parts(m, block), out.fp32, activation, self.small_subblocks)
 
     def qkv_matmul(self, precision: Precision):
         live = [(self.h, precision.hidden), (3 * self.h, precision.qkv.dtype)]
-        in0, out, weights = precision.hidden, precision.qkv, precision.weights
-        return self.linear("QKV", self.s, self.h, 3 * self.h, in0, out, weights, live)
+        return self.linear("QKV", self.s, self.h, 3 * self.h, precision.hidden, precision.qkv, live)
 
     def pooling_matmul(self, grid: tuple[int, int]):
         """Weights (B, 1, 32, S) times hidden (B, 1, S, H): a tile of H per core, K in one block: one order of a sum."""
@@ -235,7 +243,7 @@ class _Shape:
         )
 
     def rows_plan(self, precision: Precision, rows: int) -> RowsPlan:
-        s, h, ffn, heads, weights = rows // TILE, self.h, self.ffn, self.heads, precision.weights
+        s, h, ffn, heads = rows // TILE, self.h, self.ffn, self.heads
         residual = [(h, precision.hidden)] * 2  # and the output, or for FF1 the hole that the layer's input has left
         # SDPA gives its output the format of its inputs.
         context = precision.context.dtype if self.attention == CHAIN else precision.qkv.dtype
@@ -276,7 +284,7 @@ class _Shape:
                 exp_approx_mode=False,
             ),
             output_matmul=self.linear(
-                "the attention output", s, h, h, joined[1], precision.output, weights, [*residual, joined, *holes]
+                "the attention output", s, h, h, joined[1], precision.output, [*residual, joined, *holes]
             ),
             layer_norm=ttnn.LayerNormShardedMultiCoreProgramConfig(
                 compute_with_storage_grid_size=self.wide if self.is_wide(s) else self.cores,
@@ -286,9 +294,9 @@ class _Shape:
                 inplace=True,
             ),
             ff1_matmul=self.linear(
-                "FF1", s, h, ffn, precision.hidden, precision.ff1, weights, [*residual, *holes, widened], gelu
+                "FF1", s, h, ffn, precision.hidden, precision.ff1, [*residual, *holes, widened], gelu
             ),
-            ff2_matmul=self.linear("FF2", s, ffn, h, widened[1], precision.ff2, weights, [*residual, *holes, widened]),
+            ff2_matmul=self.linear("FF2", s, ffn, h, widened[1], precision.ff2, [*residual, *holes, widened]),
         )
 
 

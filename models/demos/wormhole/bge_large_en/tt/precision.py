@@ -20,11 +20,15 @@ BF16, BF8 = ttnn.bfloat16, ttnn.bfloat8_b
 
 @dataclass(frozen=True)
 class MatmulPrecision:
-    """dtype of the output; math fidelity; whether partial sums are fp32, which halves the output subblock (8 -> 4)."""
+    """dtype of the output; math fidelity; whether partial sums are fp32, which halves the output subblock (8 -> 4).
+
+    weights: their dtype in a linear layer; None in attention.
+    """
 
     dtype: ttnn.DataType
     fidelity: ttnn.MathFidelity
     fp32: bool = False
+    weights: ttnn.DataType | None = None
 
 
 @dataclass(frozen=True)
@@ -47,14 +51,13 @@ GELUS = {
 
 @dataclass(frozen=True)
 class Precision:
-    """weights: dtype of the matmul weights; the rest one MatmulPrecision per matmul, in the order they run.
+    """One MatmulPrecision per matmul, in the order they run.
 
     output and ff2 have one dtype, that of the hidden states; ValueError for two. gelu: a name of GELUS.
     small_subblocks: linear layers make one row of at most 4 tiles at a time (1x4 for 2x4), for a board whose supply
     droops under 64 cores of LoFi; the same bits, more slowly.
     """
 
-    weights: ttnn.DataType
     qkv: MatmulPrecision
     scores: MatmulPrecision
     context: MatmulPrecision
@@ -87,8 +90,8 @@ class Precision:
 
         The scores' partial sums stay bf16: there are two tiles of K at most, and fp32 ones would not fit L1.
         """
-        inner, outer = MatmulPrecision(others, fidelity, fp32), MatmulPrecision(hidden, fidelity, fp32)
-        return cls(weights, inner, MatmulPrecision(others, fidelity), outer, outer, inner, outer)
+        inner, outer = (MatmulPrecision(dtype, fidelity, fp32, weights) for dtype in (others, hidden))
+        return cls(inner, MatmulPrecision(others, fidelity), replace(outer, weights=None), outer, inner, outer)
 
     @classmethod
     def of_dtypes(cls, hidden: ttnn.DataType, weights: ttnn.DataType) -> "Precision":
@@ -112,7 +115,8 @@ def profile_precision(profile: str, dims: BertDims) -> Precision:
         precise = Precision.uniform(BF16, BF16, BF16, HIFI2, False)
         # bf16 sums lose most where K is longest and the residual stream is written; fp32 ones cost the bound nothing.
         outer = replace(precise.output, fp32=True)
-        return replace(precise, output=outer, ff2=outer)
+        # By tanh a GELU costs two thirds, and the exponential a seventh, of what the exact ones do.
+        return replace(precise, output=outer, ff2=outer, softmax=SoftmaxPrecision(approximate=True), gelu="tanh")
     fast = Precision.uniform(BF16, BF8, BF8, LOFI, False)
     # A second pass where it costs least for what it gains: in the scores, where LoFi would cut K, and in the output.
     second = {name: replace(getattr(fast, name), fidelity=HIFI2) for name in ("scores", "output")}

@@ -17,6 +17,7 @@ from dataclasses import replace
 from models.emulated_wormhole import activate, modelled_fidelity
 
 MATMULS = ("qkv", "scores", "context", "output", "ff1", "ff2")
+LINEARS = ("qkv", "output", "ff1", "ff2")
 
 
 def variants(dims) -> dict:
@@ -57,7 +58,7 @@ def variants(dims) -> dict:
                 found[f"{name}, {label}"] = replace(base, softmax=softmax)
     found["performance, bf8 scores"] = change(performance, ["scores"], dtype=BF8)
     found["performance, bf16 scores"] = change(performance, ["scores"], dtype=BF16)
-    found["performance, bf16 weights"] = replace(performance, weights=BF16)
+    found["performance, bf16 weights"] = change(performance, LINEARS, weights=BF16)
     found["performance, bf16 intermediate"] = change(performance, ["ff1"], dtype=BF16)
     found["performance, bf16 QKV"] = change(performance, ["qkv"], dtype=BF16)
     found["performance, bf8 context"] = change(performance, ["context"], dtype=BF8)
@@ -68,7 +69,8 @@ def variants(dims) -> dict:
         if name != "scores":
             sums = not getattr(accuracy, name).fp32
             found[f"accuracy, {name} {'fp32' if sums else 'bf16'} sums"] = change(accuracy, [name], fp32=sums)
-    found["accuracy, bf8 weights"] = replace(accuracy, weights=BF8)
+    found["accuracy, bf8 weights"] = change(accuracy, LINEARS, weights=BF8)
+    found["accuracy, bf8 weights in FF1 and FF2"] = change(accuracy, ["ff1", "ff2"], weights=BF8)
     found["accuracy, bf8 intermediate"] = change(accuracy, ["ff1"], dtype=BF8)
     found["accuracy, bf8 QKV and scores"] = change(accuracy, ["qkv", "scores"], dtype=BF8)
     return found

@@ -274,6 +274,7 @@ def _matmul_work(options: dict, ins, outs, cores: int) -> Work:
         subblock=(program.out_subblock_h, program.out_subblock_w),
         multicast=hasattr(program, "transpose_mcast"),
         gelu=gelu_of(getattr(program, "fused_activation", None)),
+        parts=program.per_core_M / getattr(program, "out_block_h", program.per_core_M),
         **common,
     )
 
