@@ -15,7 +15,7 @@ from typing import NamedTuple
 from models.demos.wormhole.bge_large_en.tt.dims import TILE
 
 SEQUENCES = (32, 64, 128, 256, 384, 512)
-PACKED_SEQUENCES = (256, 384)
+PACKED_SEQUENCES = (128, 192, 256, 384)
 DENSE_SEQUENCES = (96, 128, 256, 384)
 MAX_TEXTS = 32  # in a packed row: pooling's matmul makes one tile row of results per row
 PLANNED_AT_ONCE = 64  # texts; more are planned one step after another until that few are left

@@ -75,7 +75,7 @@ def test_shapes_that_a_text_may_land_in_add_up_alike(model, profile, grid):
     buckets = default_buckets(512, grid[1])
     plans = plan_buckets(dims, buckets, 1, grid, profile_precision(profile, dims), CHAIN, "cls")
     shared = [plan for (_, sequence, _), plan in plans.items() if sequence <= max(buckets.packed)]
-    assert len(shared) == 17 and len(set(map(order_of_sums, shared))) == 1
+    assert len(shared) == 19 and len(set(map(order_of_sums, shared))) == 1
     longest = [plan for (_, sequence, _), plan in plans.items() if sequence == 512]
     assert len(longest) == 3 and len(set(map(order_of_sums, longest))) == 1
 

@@ -155,7 +155,7 @@ def test_default_buckets():
     assert default_buckets(384, 8) == Buckets((32, 64, 128, 256, 384), (1, 4, 8), PACKED_SEQUENCES)
     assert default_buckets(500, 1).sequences == (32, 64, 128, 256, 384, 512) and default_buckets(500, 1).batches == (1,)
     assert default_buckets(384, 8, dense=True).packed == DENSE_SEQUENCES
-    assert default_buckets(300, 8, packed=()).packed == () and default_buckets(300, 8).packed == (256,)
+    assert default_buckets(300, 8, packed=()).packed == () and default_buckets(300, 8).packed == (128, 192, 256)
 
 
 @pytest.mark.parametrize(
