@@ -51,10 +51,13 @@ def matmul_buffers(m: int, n: int, k_block: int, parts: int, in0, precision: Mat
     return inputs + n * TILE_BYTES[ttnn.bfloat16] + sums
 
 
-def softmax_buffers(width: int, fp32: bool) -> int:
-    """Bytes of circular buffers per core of the sharded softmax over `width` tiles, stable, row mask."""
-    inner = TILE_BYTES[ttnn.float32 if fp32 else ttnn.bfloat16]
-    return width * (3 * inner + TILE_BYTES[ttnn.bfloat16]) + 4 * inner
+def softmax_buffers(width: int, fp32: bool, dense: bool) -> int:
+    """Bytes of circular buffers per core of the sharded softmax over `width` tiles, stable, as ttnn 0.81.1 reports them.
+
+    dense: rows of a bf16 mask are read ahead, two at a time; else a row, or two of bf4, which are less.
+    """
+    inner, bf16 = TILE_BYTES[ttnn.float32 if fp32 else ttnn.bfloat16], TILE_BYTES[ttnn.bfloat16]
+    return 3 * (width + 1) * inner + (2 + width * (1 + dense)) * bf16
 
 
 def layer_norm_buffers(m: int, n: int, columns: int) -> int:

@@ -83,7 +83,7 @@ def plan_shape(
             f"batch {batch} of packed rows; packing needs one row per row of the {grid[0]}x{grid[1]} core grid"
         )
     shape = _Shape(dims, batch, sequence, grid, attention, max(sequence, alike), l1 - reserved, not packed)
-    shape.small_subblocks = precision.small_subblocks
+    shape.small_subblocks, shape.dense = precision.small_subblocks, dense
     precision = shape.fitting(precision)
     body = shape.rows_plan(precision, sequence)
     tile_aligned = packed and not dense
@@ -133,7 +133,7 @@ class _Shape:
         may_spread: bool,
     ):
         columns, rows = grid
-        self.small_subblocks = False
+        self.small_subblocks = self.dense = False
         self.alike, self.l1 = alike // TILE, l1  # what depends on the length is decided for `alike` tiles
         self.sequence, self.attention, self.batch = sequence, attention, batch
         self.sentences = _sentences_per_core_row(batch, rows, 1 if attention == CHAIN else MAX_SENTENCES, columns)
@@ -192,7 +192,8 @@ class _Shape:
         """Bytes per core while the softmax runs; the scores don't fit the hole that the head split leaves of QKV."""
         qkv = self.tensor(3 * self.h, precision.qkv.dtype, s)
         scores = self.heads * s * s * TILE_BYTES[precision.scores.dtype]
-        return self.tensor(self.h, precision.hidden, s) + 2 * qkv + scores + softmax_buffers(s, precision.softmax.fp32)
+        buffers = softmax_buffers(s, precision.softmax.fp32, self.dense)
+        return self.tensor(self.h, precision.hidden, s) + 2 * qkv + scores + buffers
 
     def linear(self, stage, s, k, n, in0, out: MatmulPrecision, live, activation=None):
         """Config of a linear layer from k to n tiles of width, over s tiles of every sentence; in0: dtype of its input.
