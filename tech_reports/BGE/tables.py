@@ -52,6 +52,8 @@ def plan_table(case: Case) -> str:
             memory, config, kind = matmuls[op.label]
             values = f"K block {config.in0_block_w}, subblock {config.out_subblock_h}x{config.out_subblock_w}, per core"
             values += f" {config.per_core_M}x{config.per_core_N}"
+            if getattr(config, "out_block_h", config.per_core_M) < config.per_core_M:
+                values += f" in {config.per_core_M // config.out_block_h} parts"
             dtype, arithmetic = kind.dtype, f"{name(kind.fidelity)}, {'fp32' if kind.fp32 else 'bf16'}"
         else:
             memory, config, dtype = others[op.label]

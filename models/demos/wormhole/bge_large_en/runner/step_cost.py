@@ -63,17 +63,17 @@ def _layer(dims: BertDims, plan: ShapePlan, rows: RowsPlan) -> Work:
     norm = _norm(plan, rows, hidden)
     ffn = dims.intermediate_size // TILE
     return add(
-        _linear(plan, plan.qkv_matmul, precision.qkv, h, hidden),
+        _linear(plan.qkv_matmul, precision.qkv, h, hidden),
         (_chain if plan.attention == CHAIN else _sdpa)(dims, plan, rows),
-        _linear(plan, rows.output_matmul, precision.output, h, in0),
+        _linear(rows.output_matmul, precision.output, h, in0),
         norm,
-        _linear(plan, rows.ff1_matmul, precision.ff1, h, hidden),
-        _linear(plan, rows.ff2_matmul, precision.ff2, ffn, name_of(precision.ff1.dtype)),
+        _linear(rows.ff1_matmul, precision.ff1, h, hidden),
+        _linear(rows.ff2_matmul, precision.ff2, ffn, name_of(precision.ff1.dtype)),
         norm,
     )
 
 
-def _linear(plan: ShapePlan, config, precision: MatmulPrecision, k: int, in0: str) -> Work:
+def _matmul(config, precision: MatmulPrecision, k: int, in0: str, in1: str, **more) -> Work:
     return kernels.matmul(
         config.per_core_M,
         config.per_core_N,
@@ -82,12 +82,15 @@ def _linear(plan: ShapePlan, config, precision: MatmulPrecision, k: int, in0: st
         k_block=config.in0_block_w,
         subblock=(config.out_subblock_h, config.out_subblock_w),
         in0=in0,
-        in1=name_of(precision.weights),
+        in1=in1,
         fp32=precision.fp32,
-        bias=True,
-        gelu=kernels.gelu_of(config.fused_activation),
-        parts=config.per_core_M / config.out_block_h,
+        **more,
     )
+
+
+def _linear(config, precision: MatmulPrecision, k: int, in0: str) -> Work:
+    gelu, parts = kernels.gelu_of(config.fused_activation), config.per_core_M / config.out_block_h
+    return _matmul(config, precision, k, in0, name_of(precision.weights), bias=True, gelu=gelu, parts=parts)
 
 
 def _norm(plan: ShapePlan, rows: RowsPlan, dtype: str) -> Work:
@@ -109,31 +112,16 @@ def _chain(dims: BertDims, plan: ShapePlan, rows: RowsPlan) -> Work:
         )
         spread = [kernels.moved(3 * heads * s * d, qkv), back]
     cut = [kernels.moved(own, qkv), kernels.moved(own, name_of(precision.hidden))] if rows.rows < plan.sequence else []
-
-    def product(config, kind: MatmulPrecision, k: int, left: str) -> Work:
-        return kernels.matmul(
-            config.per_core_M,
-            config.per_core_N,
-            k,
-            name_of(kind.fidelity),
-            k_block=config.in0_block_w,
-            subblock=(config.out_subblock_h, config.out_subblock_w),
-            in0=left,
-            in1=qkv,
-            fp32=kind.fp32,
-            multicast=False,
-        )
-
     scores = name_of(precision.scores.dtype)
     return add(
         *spread,
         kernels.heads(3 * heads * s * d, qkv),
         *cut,
-        product(rows.scores_matmul, precision.scores, d, qkv),
+        _matmul(rows.scores_matmul, precision.scores, d, qkv, qkv, multicast=False),
         kernels.softmax(
             rows.softmax.block_h, s, dtype=scores, **kernels.softmax_of(plan.softmax_kernel), stable=True, masked=True
         ),
-        product(rows.context_matmul, precision.context, s, scores),
+        _matmul(rows.context_matmul, precision.context, s, scores, qkv, multicast=False),
         kernels.heads(own, context),
     )
 

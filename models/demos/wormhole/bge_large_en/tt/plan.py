@@ -121,17 +121,7 @@ def mask_bytes(batch: int, sequence: int, cores: int) -> int:
 class _Shape:
     """Tile counts of one (batch, S) on a core grid, and the plans that follow from them."""
 
-    def __init__(
-        self,
-        dims,
-        batch: int,
-        sequence: int,
-        grid: tuple[int, int],
-        attention: str,
-        alike: int,
-        l1: int,
-        may_spread: bool,
-    ):
+    def __init__(self, dims, batch: int, sequence: int, grid, attention: str, alike: int, l1: int, may_spread: bool):
         columns, rows = grid
         self.small_subblocks = self.dense = False
         self.alike, self.l1 = alike // TILE, l1  # what depends on the length is decided for `alike` tiles

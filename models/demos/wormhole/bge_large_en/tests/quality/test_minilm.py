@@ -18,6 +18,7 @@ from models.demos.wormhole.bge_large_en.demo.dataset_evaluation import evaluate,
 from models.demos.wormhole.bge_large_en.demo.evaluation.report import table
 from models.demos.wormhole.bge_large_en.demo.text_encoder import TextEncoder
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
+from models.demos.wormhole.bge_large_en.runner.batch_plan import default_buckets
 from models.demos.wormhole.bge_large_en.tests.metrics import cosines
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
 from models.demos.wormhole.bge_large_en.tt.precision import PROFILES
@@ -97,3 +98,22 @@ def test_modelled_fidelity(device, profile):
     print(f"\n| minilm | {' | '.join(map(str, cells))} |")
     assert worst >= 0.999
     assert exact - score <= LARGEST_DROP[profile]
+
+
+@pytest.mark.quality
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("modelled", [False, True], ids=["goldens", "modelled"])
+def test_dense_placements(device, profile, modelled):
+    """What a text's neighbours do to its vector in dense rows, and that aligned ones leave it alone."""
+    texts, half = SENTENCES, len(SENTENCES) // 2
+    worst = {}
+    for dense in (False, True):
+        with encoder(device, optimizations=profile, buckets=default_buckets(MAX_TOKENS, 8, dense=dense)) as rows:
+            with modelled_fidelity() if modelled else contextlib.nullcontext():
+                placed = [rows(texts), rows(texts[half:] + texts[:half]).roll(half, 0), rows(texts[::-1]).flip(0)]
+        worst[dense] = min(cosines(a, b).min().item() for a in placed for b in placed)
+        bits = all(torch.equal(placed[0], other) for other in placed)
+        assert bits != dense
+    # A row of the table in tech_reports/BGE/bge.md.
+    print(f"\n| {profile} | {'modelled' if modelled else 'goldens'} | {worst[True]:.6f} |")
+    assert worst[True] >= 0.999
