@@ -2,13 +2,19 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""The option `packing` reaches the shapes that a worker's model compiles."""
+"""The option `packing` reaches the shapes that a worker's model compiles, and a server's texts its dense rows."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
+import torch
 
+from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
 from models.demos.wormhole.bge_large_en.runner.batch_plan import default_buckets
+from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
+from models.demos.wormhole.bge_large_en.tests.vllm.engine.test_metrics import ask, samples, total
+from models.demos.wormhole.bge_large_en.tests.vllm.server import NAME, assert_like, serving
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
 
@@ -27,3 +33,18 @@ def test_shapes(device, options, expected):
         options=PoolingOptions(**options), model_config=SimpleNamespace(max_model_len=384), mesh_device=device
     )
     assert TTPoolingWorker._buckets(worker) == expected
+
+
+@pytest.mark.server
+def test_a_server_packs_without_gaps(minilm, vllm_environment, tmp_path):
+    """A list of short texts, several to a tile: their vectors are as in fp32."""
+    options = {"packing": "dense", "max_device_batch": 2, "enable_model_warmup": False}
+    flags = ["--model", str(minilm), "--served-model-name", NAME, "--max-model-len", "128"]
+    flags += ["--additional-config", json.dumps({"tt": options})]
+    texts = SENTENCES[:24]
+    with serving(flags, vllm_environment, tmp_path / "server.log") as server:
+        vectors, counted = torch.tensor(ask(server, texts)), samples(server)
+    assert_like(vectors, ReferenceEncoder.from_pretrained(minilm).encode(texts))
+    packed = total(counted, "vllm:tt_texts_total", packed="true", model_name=NAME, engine="0")
+    rows = total(counted, "vllm:tt_rows_total", model_name=NAME, engine="0")
+    assert packed > 16 and rows < len(texts) / 2, (packed, rows)
