@@ -5,6 +5,7 @@
 """BGEForEmbedding: the encoder behind the interface that vLLM's Tenstorrent backends and their users call."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 from loguru import logger
@@ -12,7 +13,7 @@ from loguru import logger
 import ttnn
 from models.demos.wormhole.bge_large_en.demo.registration import register_models
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets
-from models.demos.wormhole.bge_large_en.runner.inputs import rows_from_lists, rows_from_padded
+from models.demos.wormhole.bge_large_en.runner.inputs import Row, rows_from_lists, rows_from_padded
 from models.demos.wormhole.bge_large_en.runner.runner import EncoderRunner, core_grid
 from models.demos.wormhole.bge_large_en.runner.target import target
 from models.demos.wormhole.bge_large_en.tt import checkpoint
@@ -82,7 +83,7 @@ class BGEForEmbedding:
         if max_batch_size < 1:
             raise ValueError(f"max_batch_size is {max_batch_size}; at least 1 is needed")
         _, core_rows = core_grid(device)
-        found = checkpoint.read(checkpoint.locate(model_name, model_location_generator))
+        found = self._read(checkpoint.locate(model_name, model_location_generator))
         if hf_config is not None and BertDims.from_hf(hf_config) != found.dims:
             raise ValueError(f"hf_config has {BertDims.from_hf(hf_config)}; checkpoint {model_name} has {found.dims}")
         self.device, self.model_name, self.dims = device, model_name, found.dims
@@ -92,7 +93,7 @@ class BGEForEmbedding:
         self.runner = EncoderRunner(
             device,
             found.dims,
-            Weights.from_folder(found.folder),
+            self._weights(found.folder),
             pooling,
             precision or _precision(found.dims, optimizations, act_dtype, weight_dtype),
             min(max_batch_size, core_rows),
@@ -145,6 +146,13 @@ class BGEForEmbedding:
             num_command_queues=num_command_queues,
         )
 
+    def _read(self, folder: Path) -> checkpoint.Checkpoint:
+        return checkpoint.read(folder)
+
+    def _weights(self, folder: Path) -> Weights:
+        """Of the encoder, nothing left over."""
+        return Weights.from_folder(folder)
+
     def forward(
         self,
         input_ids: torch.Tensor,
@@ -156,18 +164,19 @@ class BGEForEmbedding:
         """input_ids (B, S) integers, right-padded -> (B, H) fp32, pooled and normalised as the checkpoint says.
 
         Any B; S up to max_seq_len and beyond as long as that is padding. attention_mask (B, S) int, bool or float of
-        1 then 0; absent: every token counts. token_type_ids and position_ids (B, S); `positions` is vLLM's name for
-        the latter. ValueError, naming the value and the limit, before anything reaches the device.
+        1 then 0; absent: every token counts. token_type_ids and position_ids (B, S), the latter as transformers counts
+        them; vLLM's `positions` begin at 0. ValueError, naming the value and the limit, before anything reaches the device.
         """
-        position_ids = positions if position_ids is None else position_ids
+        if position_ids is not None:
+            positions = position_ids - self.dims.first_position if self.dims.first_position else position_ids
         limits = (self.dims, self.max_seq_len)
-        rows = rows_from_padded(input_ids, attention_mask, token_type_ids, position_ids, *limits)
+        rows = rows_from_padded(input_ids, attention_mask, token_type_ids, positions, *limits)
         pooled = self.runner.run(rows)
         return torch.nn.functional.normalize(pooled, dim=-1) if self.normalize else pooled
 
     __call__ = forward
 
-    def embed(self, token_ids: Sequence[Sequence[int]]) -> torch.Tensor:
+    def embed(self, token_ids: Sequence[Sequence[int] | Row]) -> torch.Tensor:
         """Lists of token ids, not padded -> (N, H) fp32, pooled and NOT normalised. ValueError as for forward()."""
         return self.runner.run(rows_from_lists(token_ids, self.dims, self.max_seq_len))
 

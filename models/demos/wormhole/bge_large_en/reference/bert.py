@@ -11,15 +11,15 @@ import json
 from pathlib import Path
 
 import torch
-from transformers import AutoTokenizer, BertConfig, BertModel
+from transformers import AutoModel, AutoTokenizer, PreTrainedConfig, PreTrainedModel
 
 _POOLING_KEYS = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}
 
 
 class ReferenceEncoder:
-    """model: an fp32 BertModel; pooling: "cls" or "mean"; normalize: L2; tokenizer: None when there is no text."""
+    """model: an fp32 BertModel or XLMRobertaModel; pooling: "cls" or "mean"; normalize: L2; tokenizer: None when there is no text."""
 
-    def __init__(self, model: BertModel, pooling: str, normalize: bool, tokenizer=None):
+    def __init__(self, model: PreTrainedModel, pooling: str, normalize: bool, tokenizer=None):
         self.model, self.pooling, self.normalize, self.tokenizer = model.float().eval(), pooling, normalize, tokenizer
 
     @classmethod
@@ -36,11 +36,11 @@ class ReferenceEncoder:
         asked = [_POOLING_KEYS.get(key, key) for key in ([asked] if isinstance(asked, str) else asked)]
         if len(asked) != 1 or asked[0] not in _POOLING_KEYS.values():
             raise ValueError(f"{path} asks for the pooling {asked}; the reference knows CLS or mean")
-        model = BertModel.from_pretrained(path, add_pooling_layer=False, dtype=torch.float32)
+        model = AutoModel.from_pretrained(path, add_pooling_layer=False, dtype=torch.float32)
         return cls(model, asked[0], "Normalize" in kinds, AutoTokenizer.from_pretrained(path))
 
     @property
-    def config(self) -> BertConfig:
+    def config(self) -> PreTrainedConfig:
         return self.model.config
 
     @torch.no_grad()
@@ -69,7 +69,8 @@ class ReferenceEncoder:
 
     def encode(self, texts: list[str], max_length: int | None = None, batch_size: int = 16) -> torch.Tensor:
         """Texts -> (N, H) fp32; truncated at max_length tokens, by default at what the config's positions allow."""
-        max_length = max_length or self.config.max_position_embeddings
+        first = 0 if self.config.model_type == "bert" else self.config.pad_token_id + 1  # positions of no token
+        max_length = max_length or self.config.max_position_embeddings - first
         rows = []
         for start in range(0, len(texts), batch_size):
             part = texts[start : start + batch_size]

@@ -5,8 +5,9 @@
 """From callers' padded tensors or id lists to checked rows of token ids. No device here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Any
 
 import torch
 
@@ -25,23 +26,27 @@ class Row:
         return len(self.ids)
 
 
-def rows_from_lists(token_ids: Sequence[Sequence[int]], dims: BertDims, max_length: int) -> list[Row]:
-    """Rows from lists of token ids. ValueError, naming row, value and limit, for one that can't be embedded."""
+def rows_from_lists(token_ids: Sequence[Any], dims: BertDims, max_length: int) -> list[Row]:
+    """Rows from lists of token ids, or from rows, as of pairs with their types.
+
+    ValueError, naming row, value and limit, for one that can't be embedded.
+    """
     if len(token_ids) and all(_is_plain(ids, dims.vocab_size, max_length) for ids in token_ids):
         # What a server sends, made into one tensor: an op for each text would cost as much each time as one for all.
-        ids = torch.tensor(list(chain.from_iterable(token_ids)))
-        return [Row(row) for row in ids.split(list(map(len, token_ids)))]
+        together = torch.tensor(list(chain.from_iterable(token_ids)))
+        return [Row(row) for row in together.split(list(map(len, token_ids)))]
     rows = []
     for index, given in enumerate(token_ids):
         try:
-            tensor = torch.as_tensor(given)
+            tensor = torch.as_tensor(given.ids if isinstance(given, Row) else given)
         except (TypeError, ValueError, RuntimeError, OverflowError) as error:
             raise ValueError(f"row {index} is not a list of token ids: {error}") from None
         if tensor.numel() and (tensor.dtype == torch.bool or tensor.is_floating_point() or tensor.dim() != 1):
             raise ValueError(
                 f"row {index} has dtype {tensor.dtype} and {tensor.dim()} dims; token ids are a flat list of int"
             )
-        rows.append(Row(tensor.to(torch.int64)))
+        ids = tensor.to(torch.int64)
+        rows.append(replace(given, ids=ids) if isinstance(given, Row) else Row(ids))
         _check(index, rows[-1], dims, max_length)
     return rows
 

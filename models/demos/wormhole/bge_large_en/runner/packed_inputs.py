@@ -16,7 +16,7 @@ import ttnn
 from models.demos.wormhole.bge_large_en.runner.batch_plan import MAX_TEXTS, Place
 from models.demos.wormhole.bge_large_en.runner.host_tensor import HostTensor, tile_bytes
 from models.demos.wormhole.bge_large_en.runner.inputs import Row
-from models.demos.wormhole.bge_large_en.runner.step_inputs import MASKED, ROW_MAJOR, table_rows
+from models.demos.wormhole.bge_large_en.runner.step_inputs import MASKED, ROW_MAJOR, brings_positions, position_rows
 from models.demos.wormhole.bge_large_en.tt.dims import TILE, BertDims
 from models.demos.wormhole.bge_large_en.tt.plan import ShapePlan
 
@@ -35,7 +35,7 @@ class PackedInputs:
 
     def __init__(self, device, dims: BertDims, plan: ShapePlan, pooling: str):
         self.chips, self.batch, self.sequence = device.get_num_devices(), plan.batch, plan.sequence
-        self.texts, self.vocab_size, self._dense = plan.texts, dims.vocab_size, plan.dense
+        self.texts, self.positions, self._dense = plan.texts, dims.max_position_embeddings, plan.dense
         tokens, square = (plan.batch, plan.sequence), (plan.batch, 1, plan.sequence, plan.sequence)
         pick = (plan.batch, 1, MAX_TEXTS, plan.sequence)
         mask_dtype = torch.int16 if plan.dense else torch.uint8
@@ -85,10 +85,10 @@ class PackedInputs:
         ids, positions = np.zeros((2, chips * batch * sequence), dtype=np.int32)
         positions[_ranges(first, spans)] = _ranges(np.zeros_like(first), spans)
         if rows:
-            ids[where] = torch.cat([table_rows(row, self.vocab_size) for row in rows]).numpy()
+            ids[where] = torch.cat([row.ids for row in rows]).numpy()
         for text, start in zip(rows, first):
-            if text.positions is not None:
-                positions[start : start + len(text)] = text.positions.numpy()
+            if brings_positions(text):
+                positions[start : start + len(text)] = position_rows(text, self.positions).numpy()
         owner = np.full(chips * batch * sequence, NOBODY)
         owner[where] = np.repeat(numbers, lengths)
         for targets, values in ((self._ids, ids), (self._positions, positions)):

@@ -25,14 +25,14 @@ ROW_MAJOR = ttnn.ROW_MAJOR_LAYOUT
 
 
 class RowInputs:
-    """Inputs of a shape whose rows hold one text each: ids, mask, and positions when a text brings its own.
+    """Inputs of a shape whose rows hold one text each: ids, mask, and positions when a text brings its own, or types.
 
     ids, positions: (B, S) uint32. mask: additive (B, 1, S/32, 32) bf16, 0 for a token.
     """
 
     def __init__(self, device, dims: BertDims, plan: ShapePlan, _pooling: str):
         batch, sequence = plan.batch, plan.sequence
-        self.chips, self.vocab_size = device.get_num_devices(), dims.vocab_size
+        self.chips, self.positions = device.get_num_devices(), dims.max_position_embeddings
         self.host = {
             "ids": HostTensor(device, (batch, sequence), ttnn.uint32, ROW_MAJOR, torch.int32),
             "mask": HostTensor(device, (batch, 1, sequence // TILE, TILE), ttnn.bfloat16, ROW_MAJOR, torch.bfloat16),
@@ -54,9 +54,9 @@ class RowInputs:
             mask[:, 0] = 0  # a row without a text keeps one visible token, so that no softmax runs over nothing
         for row, place in zip(rows, places):
             chip, index = place.row % self.chips, place.row // self.chips
-            self._ids[chip][index, : len(row)] = table_rows(row, self.vocab_size)
+            self._ids[chip][index, : len(row)] = row.ids
             self._mask[chip][index, : len(row)] = 0
-        own, before = any(row.positions is not None for row in rows), self._own_positions
+        own, before = any(map(brings_positions, rows)), self._own_positions
         self._own_positions = own
         if own or before:
             self._positions_to(rows, places)
@@ -71,10 +71,16 @@ class RowInputs:
         for positions in self._positions:
             positions[:] = self._arange
         for row, place in zip(rows, places):
-            if row.positions is not None:
-                self._positions[place.row % self.chips][place.row // self.chips, : len(row)] = row.positions
+            if brings_positions(row):
+                found = position_rows(row, self.positions)
+                self._positions[place.row % self.chips][place.row // self.chips, : len(row)] = found
 
 
-def table_rows(row: Row, vocab_size: int) -> torch.Tensor:
-    """(n,) int64: a text's rows of the table of embeddings, which has a block of vocab_size rows per token type."""
-    return row.ids if row.types is None else row.ids + row.types * vocab_size
+def brings_positions(row: Row) -> bool:
+    return row.positions is not None or row.types is not None
+
+
+def position_rows(row: Row, positions: int) -> torch.Tensor:
+    """(n,) int64: a text's rows of the table of positions, which has a block of so many rows per token type."""
+    rows = torch.arange(len(row)) if row.positions is None else row.positions
+    return rows if row.types is None else rows + row.types * positions

@@ -27,18 +27,19 @@ from models.demos.wormhole.bge_large_en.tt.weights import Weights
 class BertEmbeddings:
     """ids, positions (B, S) uint32 -> (B, 1, S, H) block sharded: two look-ups and a layer norm, three programs.
 
-    The token type is part of the id: type t of token i is row t * vocab_size + i of the table, which holds the sum of
-    word and type embedding. So a step needs no third look-up, and no third input.
+    The table of words holds the sum with type 0. A token's type t is part of its position p, row t * positions + p of a
+    table with what type t is more than 0. So a step needs no third look-up, and no third input.
     """
 
     def __init__(self, weights: Weights, dims: BertDims, device):
         size = dims.hidden_size
         words = weights.take("word_embeddings.weight", (dims.vocab_size, size))
         types = weights.take("token_type_embeddings.weight", (dims.type_vocab_size, size))
-        positions = weights.take("position_embeddings.weight", (dims.max_position_embeddings, size))
-        table = (types[:, None] + words[None]).reshape(-1, size)
-        self.word_embeddings = to_device(table, device, ttnn.bfloat16, ttnn.ROW_MAJOR_LAYOUT)
-        self.position_embeddings = to_device(positions, device, ttnn.bfloat16, ttnn.ROW_MAJOR_LAYOUT)
+        first = dims.first_position
+        positions = weights.take("position_embeddings.weight", (first + dims.max_position_embeddings, size))[first:]
+        table = ((types - types[0])[:, None] + positions).reshape(-1, size)
+        self.word_embeddings = to_device(words + types[0], device, ttnn.bfloat16, ttnn.ROW_MAJOR_LAYOUT)
+        self.position_embeddings = to_device(table, device, ttnn.bfloat16, ttnn.ROW_MAJOR_LAYOUT)
         self.LayerNorm = LayerNorm(weights.under("LayerNorm"), dims, device)
 
     def __call__(self, ids, positions, plan: ShapePlan):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from loguru import logger
 
-from models.demos.wormhole.bge_large_en.tt.dims import BertDims
+from models.demos.wormhole.bge_large_en.tt.dims import BertDims, check_model_type
 
 _FILES = ["*.json", "*.txt", "*.safetensors"]
 _MODULES = {"Transformer", "Pooling", "Normalize"}
@@ -71,15 +71,23 @@ def read(folder: Path) -> Checkpoint:
 
     FileNotFoundError without a config.json, ValueError for a model, a pooling or a module that is not supported.
     """
-    from transformers import AutoConfig
-
     folder = Path(folder)
-    if not (folder / "config.json").is_file():
-        raise FileNotFoundError(f"{folder} holds no config.json")
+    dims = read_dims(folder)
     found = pooled_by(lambda name: _json(folder / name), folder)
     if not found.declared:
         logger.warning(f"{folder} has no modules.json: mean pooling, not normalised, as sentence-transformers has it")
-    return Checkpoint(folder, BertDims.from_hf(AutoConfig.from_pretrained(folder)), found)
+    return Checkpoint(folder, dims, found)
+
+
+def read_dims(folder: Path) -> BertDims:
+    """FileNotFoundError without a config.json, ValueError for a model that is not supported."""
+    from transformers import AutoConfig
+
+    config = _json(folder / "config.json")
+    if not isinstance(config, dict):
+        raise FileNotFoundError(f"{folder} holds no config.json")
+    check_model_type(config.get("model_type"))  # before transformers asks for code of the checkpoint's own
+    return BertDims.from_hf(AutoConfig.from_pretrained(folder))
 
 
 def pooled_by(load: Callable[[str], dict | list | None], name: str | Path) -> PooledBy:

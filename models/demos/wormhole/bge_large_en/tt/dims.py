@@ -8,13 +8,22 @@ from dataclasses import dataclass
 
 TILE = 32
 HEAD_SIZES = (32, 64)
+MODEL_TYPES = ("bert", "roberta", "xlm-roberta")
+# model_type -> what of it this encoder does not compute; "new" is GTE v1.5.
+_UNSERVED = {
+    **dict.fromkeys(("nomic_bert", "new", "gte"), "rotary positions, gated MLP"),
+    "modernbert": "rotary positions, local attention, gated MLP",
+    "mpnet": "a relative attention bias",
+    "deberta-v2": "disentangled attention",
+}
 
 
 @dataclass(frozen=True)
 class BertDims:
     """Dimensions of a BertModel; field names are those of its config.json.
 
-    All are element counts but layer_norm_eps.
+    All are element counts but layer_norm_eps. max_position_embeddings: without the first_position rows that a RoBERTa's
+    table has before that of the first token (its pad_token_id + 1), so the tokens of the longest text.
     """
 
     hidden_size: int
@@ -25,6 +34,7 @@ class BertDims:
     max_position_embeddings: int
     type_vocab_size: int
     layer_norm_eps: float
+    first_position: int = 0
 
     @property
     def head_size(self) -> int:
@@ -33,9 +43,9 @@ class BertDims:
 
     @classmethod
     def from_hf(cls, config) -> "BertDims":
-        """From a transformers BertConfig. ValueError names whatever this encoder does not compute."""
+        """From a transformers config. ValueError names whatever this encoder does not compute."""
+        check_model_type(config.model_type)
         for key, supported in (
-            ("model_type", ("bert",)),
             ("hidden_act", ("gelu",)),
             ("position_embedding_type", ("absolute", None)),
             ("is_decoder", (False, None)),
@@ -43,7 +53,9 @@ class BertDims:
             value = getattr(config, key, None)
             if value not in supported:
                 raise ValueError(f"config.json has {key}={value!r}; this encoder computes {key}={supported[0]!r} only")
-        dims = cls(**{name: getattr(config, name) for name in cls.__dataclass_fields__})
+        found = {name: getattr(config, name) for name in cls.__dataclass_fields__ if name != "first_position"}
+        first = 0 if config.model_type == "bert" else config.pad_token_id + 1
+        dims = cls(**{**found, "max_position_embeddings": config.max_position_embeddings - first}, first_position=first)
         for name in ("hidden_size", "intermediate_size"):
             if getattr(dims, name) % TILE:
                 raise ValueError(f"config.json has {name}={getattr(dims, name)}; it must be a multiple of {TILE}")
@@ -53,3 +65,10 @@ class BertDims:
                 f"the head size must be one of {HEAD_SIZES}"
             )
         return dims
+
+
+def check_model_type(model_type: str | None) -> None:
+    """ValueError, naming what it has that this encoder does not compute, for another model than MODEL_TYPES."""
+    if model_type not in MODEL_TYPES:
+        why = f" ({_UNSERVED[model_type]})" if model_type in _UNSERVED else ""
+        raise ValueError(f"config.json has model_type={model_type!r}{why}; this encoder computes {MODEL_TYPES} only")

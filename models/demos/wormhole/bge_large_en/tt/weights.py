@@ -28,8 +28,9 @@ class Weights:
 
     @classmethod
     def from_state_dict(cls, state: dict[str, torch.Tensor]) -> "Weights":
-        """Names with or without a leading "bert."; pooler weights are dropped. ValueError for a name with and without."""
-        names = {name: name.removeprefix("bert.") for name in state}
+        """Names with or without a leading "bert." or "roberta."; pooler weights are dropped. ValueError for a name with
+        and without."""
+        names = {name: name.removeprefix("bert.").removeprefix("roberta.") for name in state}
         twice = [name for name, short in names.items() if name != short and short in names]
         if twice:
             raise ValueError(f"the checkpoint has {twice[0]} and {names[twice[0]]}; which of the two is meant?")
@@ -37,24 +38,8 @@ class Weights:
 
     @classmethod
     def from_folder(cls, folder: Path) -> "Weights":
-        """Read the *.safetensors of a folder. FileNotFoundError if there is none, ValueError for one that can't be
-        read or holds NaN or Inf."""
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        files = sorted(Path(folder).glob("*.safetensors"))
-        if not files:
-            raise FileNotFoundError(f"{folder} holds no *.safetensors file; pickled weights are not read")
-        state: dict[str, torch.Tensor] = {}
-        for file in files:
-            try:
-                state.update(load_file(file))
-            except SafetensorError as error:
-                raise ValueError(f"{file.name} in {folder} can't be read as safetensors: {error}") from error
-        for name, tensor in state.items():
-            if tensor.dtype in _DTYPES and not torch.isfinite(tensor).all():
-                raise ValueError(f"{name} in {folder} holds NaN or Inf")
-        return cls.from_state_dict(state)
+        """As from_state_dict of read_state."""
+        return cls.from_state_dict(read_state(folder))
 
     def under(self, name: str) -> "Weights":
         """The weights whose names begin with `name` and a dot; taking from them takes from this."""
@@ -85,6 +70,27 @@ class Weights:
     def left(self) -> list[str]:
         """Names not yet taken, sorted."""
         return sorted(self._state)
+
+
+def read_state(folder: Path) -> dict[str, torch.Tensor]:
+    """Name -> tensor of the *.safetensors of a folder. FileNotFoundError if there is none, ValueError for one that
+    can't be read or holds NaN or Inf."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    files = sorted(Path(folder).glob("*.safetensors"))
+    if not files:
+        raise FileNotFoundError(f"{folder} holds no *.safetensors file; pickled weights are not read")
+    state: dict[str, torch.Tensor] = {}
+    for file in files:
+        try:
+            state.update(load_file(file))
+        except SafetensorError as error:
+            raise ValueError(f"{file.name} in {folder} can't be read as safetensors: {error}") from error
+    for name, tensor in state.items():
+        if tensor.dtype in _DTYPES and not torch.isfinite(tensor).all():
+            raise ValueError(f"{name} in {folder} holds NaN or Inf")
+    return state
 
 
 def multiplied_weight(weight: torch.Tensor, fidelity: ttnn.MathFidelity) -> torch.Tensor:

@@ -31,7 +31,7 @@ def test_dims_of_a_config():
 @pytest.mark.parametrize(
     "change, says",
     [
-        (dict(model_type="roberta"), "model_type='roberta'"),
+        (dict(model_type="mpnet"), r"model_type='mpnet' \(a relative attention bias\)"),
         (dict(hidden_act="relu"), "hidden_act='relu'"),
         (dict(hidden_act="gelu_new"), "hidden_act='gelu_new'"),
         (dict(position_embedding_type="relative_key"), "position_embedding_type='relative_key'"),
