@@ -177,6 +177,16 @@ edits.
 """,
     (
         Commit(
+            "Score pairs of texts with cross-encoders",
+            """\
+BertForSequenceClassification and its RoBERTa kinds: the encoder as it
+is, pooler and classifier in fp32 on the host. Public facts of thirty
+checkpoints, each planned for every bucket; one shape of each geometry
+is compared with transformers.
+""",
+            model("demo/cross_encoder.py", "tests/family/*"),
+        ),
+        Commit(
             "Serve BERT encoders with vLLM",
             """\
 The platform completes vLLM's configuration, the worker opens the mesh
