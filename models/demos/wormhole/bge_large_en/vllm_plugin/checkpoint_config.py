@@ -9,11 +9,19 @@ from typing import TYPE_CHECKING
 from vllm.logger import init_logger
 
 from models.demos.wormhole.bge_large_en.tt.checkpoint import pooled_by
+from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 
 if TYPE_CHECKING:
     from vllm.config import ModelConfig
 
 logger = init_logger("vllm.tt_pooling.checkpoint_config")
+
+
+def check_dims(model_config: "ModelConfig") -> None:
+    """ValueError, naming it, for what the encoder does not compute, or a length past the checkpoint's positions."""
+    most = BertDims.from_hf(model_config.hf_config).max_position_embeddings
+    if model_config.max_model_len > most:
+        raise ValueError(f"max_model_len is {model_config.max_model_len}; the checkpoint takes texts of 1 to {most}")
 
 
 def pool_as_the_checkpoint(model_config: "ModelConfig") -> None:

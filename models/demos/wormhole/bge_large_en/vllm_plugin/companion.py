@@ -13,7 +13,7 @@ from vllm import envs
 from vllm.logger import init_logger
 from vllm.pooling_params import PoolingParams
 
-from models.demos.wormhole.bge_large_en.vllm_plugin import ARCHITECTURES
+from models.demos.wormhole.bge_large_en.vllm_plugin import SERVED
 from models.demos.wormhole.bge_large_en.vllm_plugin.platform import TTPoolingPlatform
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def attach(platform: type["Platform"]) -> None:
         "%s.%s gets the pooling worker for %s; a VLLM_PLUGINS without tt_bge leaves it alone",
         platform.__module__,
         platform.__qualname__,
-        ("BertModel", *ARCHITECTURES),
+        SERVED,
     )
 
 
@@ -83,4 +83,4 @@ def _is_ours(vllm_config: "VllmConfig") -> bool:
     model_config = vllm_config.model_config
     if model_config is None or model_config.runner_type != "pooling":
         return False
-    return not {"BertModel", *ARCHITECTURES}.isdisjoint(model_config.architectures)
+    return not set(SERVED).isdisjoint(model_config.architectures)

@@ -13,10 +13,15 @@ import torch
 from vllm.logger import init_logger
 from vllm.platforms.interface import Platform, PlatformEnum
 
+from models.demos.wormhole.bge_large_en.runner.batch_plan import SEQUENCES
 from models.demos.wormhole.bge_large_en.runner.mesh import VISIBLE, visible_cards, wanted_mesh
 from models.demos.wormhole.bge_large_en.runner.target import NoCard, target
-from models.demos.wormhole.bge_large_en.vllm_plugin import ARCHITECTURES
-from models.demos.wormhole.bge_large_en.vllm_plugin.checkpoint_config import accept_own_width, pool_as_the_checkpoint
+from models.demos.wormhole.bge_large_en.vllm_plugin import CROSS_ENCODERS, SERVED
+from models.demos.wormhole.bge_large_en.vllm_plugin.checkpoint_config import (
+    accept_own_width,
+    check_dims,
+    pool_as_the_checkpoint,
+)
 from models.demos.wormhole.bge_large_en.vllm_plugin.devices import card_groups
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import share_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import add_middleware, hide_api_keys
@@ -102,6 +107,14 @@ class TTPoolingPlatform(Platform):
         cls._parsed = True
 
     @classmethod
+    def check_max_model_len(cls, max_model_len: int) -> int:
+        """Of a checkpoint of more positions than have a plan, where --max-model-len is not given: what has one."""
+        if max_model_len <= SEQUENCES[-1]:
+            return max_model_len
+        logger.info("max_model_len: %s -> %s, the longest texts with a plan", max_model_len, SEQUENCES[-1])
+        return SEQUENCES[-1]
+
+    @classmethod
     def device_id_to_physical_device_id(cls, device_id: int) -> int | str:
         """The cards of data-parallel engine number `device_id` of this host.
 
@@ -135,8 +148,10 @@ class TTPoolingPlatform(Platform):
         cls._card_groups = groups if parallel.data_parallel_size > 1 else None
         _refuse_model(model_config)
         _refuse_features(vllm_config)
-        pool_as_the_checkpoint(model_config)
-        accept_own_width(model_config)
+        check_dims(model_config)
+        if set(model_config.architectures).isdisjoint(CROSS_ENCODERS):
+            pool_as_the_checkpoint(model_config)
+            accept_own_width(model_config)
         bound_tokenizing(options.max_ids_per_input)
         _refuse_without_tokenizer(model_config)
         _schedule_whole_requests(vllm_config)
@@ -189,11 +204,10 @@ def _refuse_model(model_config: "ModelConfig") -> None:
             f"model {model_config.model!r} has runner type {model_config.runner_type!r}; the TT pooling platform "
             "serves runner type 'pooling' only"
         )
-    served = ("BertModel", *ARCHITECTURES)
-    if not set(model_config.architectures) & set(served):
+    if set(SERVED).isdisjoint(model_config.architectures):
         raise ValueError(
             f"model {model_config.model!r} has architectures {model_config.architectures}; the TT pooling platform "
-            f"serves {list(served)}"
+            f"serves {list(SERVED)}"
         )
 
 

@@ -17,11 +17,17 @@ import torch
 from models.demos.wormhole.bge_large_en.demo.checkpoints import MINILM_PACKAGES, registry_minilm
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
 from models.demos.wormhole.bge_large_en.reference.seeded_checkpoint import write_seeded_checkpoint
+from models.demos.wormhole.bge_large_en.tests.family.seeded_family import (
+    TINY_BERT,
+    bert_tokenizer,
+    write_cross_encoder,
+)
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
-from models.demos.wormhole.bge_large_en.tests.vllm.server import MAX_MODEL_LEN, NAME, Server, serving
+from models.demos.wormhole.bge_large_en.tests.vllm.server import API_SERVER, MAX_MODEL_LEN, NAME, Server, serving
 
 PLUGIN = "models.demos.wormhole.bge_large_en.vllm_plugin"
 REPOSITORY = Path(__file__).parents[6]
+PAIR_LEN = 96  # tokens of a pair
 
 
 @pytest.fixture(scope="session")
@@ -108,6 +114,30 @@ def expected(reference) -> torch.Tensor:
 def ids(reference) -> list[list[int]]:
     """Token ids of SENTENCES."""
     return reference.tokenizer(SENTENCES, truncation=False, padding=False)["input_ids"]
+
+
+# --- a small cross-encoder, by the start script where there is one ------------------------------------------
+
+
+def program_for(folder: Path) -> list[str]:
+    script = REPOSITORY / "scripts" / "serve.sh"
+    return [str(script), str(folder)] if script.is_file() else [*API_SERVER, "--model", str(folder)]
+
+
+@pytest.fixture(scope="session")
+def cross_encoder(minilm, tmp_path_factory) -> Path:
+    """A folder of a cross-encoder with seeded weights, BERT's token types and one label, that says nothing of scores."""
+    folder = tmp_path_factory.mktemp("cross") / "tiny-cross-encoder"
+    return write_cross_encoder(folder, bert_tokenizer(minilm), **TINY_BERT)
+
+
+@pytest.fixture(scope="session")
+def cross_server(cross_encoder, vllm_environment, tmp_path_factory) -> Iterator[Server]:
+    flags = ["--served-model-name", cross_encoder.name, "--max-model-len", str(PAIR_LEN)]
+    flags += ["--additional-config", json.dumps({"tt": {"enable_model_warmup": False, "optimizations": "accuracy"}})]
+    log = tmp_path_factory.mktemp("cross_server") / "server.log"
+    with serving(flags, vllm_environment, log, program=program_for(cross_encoder)) as running:
+        yield running
 
 
 # --- a small BGE, with an API key and prompts ------------------------------------------------------------------------

@@ -74,16 +74,30 @@ def test_importing_the_plugin_imports_nothing_heavy(vllm_environment):
     assert run.stdout.strip() == "set()"
 
 
-def test_register_models_twice_names_both_architectures():
+def test_register_models_twice_names_every_architecture():
     from vllm import ModelRegistry
 
     vllm_plugin.register_models()
     first = dict(ModelRegistry.models)
     register_model()  # the guide's name for it
-    for architecture in ("TTBertModel", "BGEForEmbedding"):
+    for architecture in ("TTBertModel", "TTXLMRobertaModel", "BGEForEmbedding"):
         model = ModelRegistry.models[architecture]
         assert model is first[architecture]
         assert f"{model.module_name}:{model.class_name}" == registration.MODEL_CLASS
+
+
+def test_cross_encoders_are_registered_as_their_class():
+    from vllm import ModelRegistry
+
+    from models.demos.wormhole.bge_large_en.demo.cross_encoder import BGEForSequenceClassification
+
+    vllm_plugin.general_plugin()
+    for architecture in vllm_plugin.CROSS_ENCODERS:
+        model = ModelRegistry.models[f"TT{architecture}"]
+        assert (model.module_name, model.class_name) == (
+            BGEForSequenceClassification.__module__,
+            BGEForSequenceClassification.__name__,
+        )
 
 
 @pytest.mark.skipif(any(NODES.glob("*")), reason="a card is there")

@@ -168,6 +168,14 @@ def test_metrics_count_requests_and_tokens(server, client, ids):
     assert [b - a for a, b in zip(before, after, strict=True)] == [4, sum(map(len, ids[5:9]))]
 
 
-@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/completions", "/classify"])
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/completions"])
 def test_what_an_encoder_cannot_do_is_not_there(server, path):
     assert post(server, path, {"model": NAME, "prompt": "text", "input": "text"}).status == 404
+
+
+def test_a_route_of_another_kind_of_model_names_the_right_one(server):
+    answer = post(server, "/classify", {"input": "text"})
+    message = json.load(answer)["error"]["message"]
+    assert (
+        answer.status == 400 and message.startswith("/classify is not for this model") and "/v1/embeddings" in message
+    )

@@ -5,12 +5,13 @@
 """From a scheduler step to token ids, and from pooled rows to what vLLM returns. No ttnn here."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import torch
 
+from models.demos.wormhole.bge_large_en.runner.inputs import Row
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.failed_rows import failed_row
 from models.demos.wormhole.bge_large_en.vllm_plugin.versions import runner_output
 
@@ -40,6 +41,15 @@ def whole_requests(scheduler_output: "SchedulerOutput") -> list["NewRequestData"
     return requests
 
 
+def prompt_of(request: "NewRequestData") -> "Sequence[int] | Row":
+    """A request's token ids, with their types where it is a pair of a model that has them."""
+    ids = request.prompt_token_ids
+    first = (getattr(request.pooling_params, "extra_kwargs", None) or {}).get("compressed_token_type_ids")
+    if first is None:
+        return ids
+    return Row(torch.tensor(ids), types=(torch.arange(len(ids)) >= first).long())
+
+
 def useless_rows(rows: torch.Tensor) -> list[int]:
     """Which of the rows (N, H) are not finite, or are zero: that has no direction, so it is as useless as NaN."""
     norms = torch.linalg.vector_norm(rows, dim=1).tolist()
@@ -67,6 +77,17 @@ def to_runner_output(
         _finish(row, unit, request.pooling_params, normalize)
         for row, unit, request in zip(rows.unbind(), units.unbind(), served, strict=True)
     ]
+    req_ids = [request.req_id for request in served]
+    return runner_output([*req_ids, *failures], [*vectors, *map(failed_row, failures.values())])
+
+
+def to_classes(
+    requests: list["NewRequestData"], logits: torch.Tensor, scores: torch.Tensor, failures: Mapping[str, str]
+) -> "ModelRunnerOutput":
+    """vLLM's answer for one step of pairs: scores, or where use_activation is false logits, both (n, labels) fp32."""
+    served = [request for request in requests if request.req_id not in failures]
+    raw = [getattr(request.pooling_params, "use_activation", None) is False for request in served]
+    vectors = [(row if r else score).clone() for r, row, score in zip(raw, logits, scores, strict=True)]
     req_ids = [request.req_id for request in served]
     return runner_output([*req_ids, *failures], [*vectors, *map(failed_row, failures.values())])
 

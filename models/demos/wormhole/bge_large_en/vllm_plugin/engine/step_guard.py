@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import torch
 from vllm.logger import init_logger
 
+from models.demos.wormhole.bge_large_en.runner.inputs import Row
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.failed_rows import accepted
-from models.demos.wormhole.bge_large_en.vllm_plugin.engine.pooled_outputs import useless_rows
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.pooled_outputs import prompt_of, useless_rows
 
 if TYPE_CHECKING:
     from vllm.v1.core.sched.output import NewRequestData
@@ -25,7 +26,7 @@ SHOWN = 300  # characters of an error that a client gets; ttnn's go on with a ba
 class StepGuard:
     """embed: token ids of texts -> (N, H) fp32. count: told of each failed run what it was for: step, health, retry."""
 
-    def __init__(self, embed: Callable[[Sequence[Sequence[int]]], torch.Tensor], count: Callable[[str], None]):
+    def __init__(self, embed: Callable[[Sequence[Sequence[int] | Row]], torch.Tensor], count: Callable[[str], None]):
         self._embed, self._count = embed, count
         self.failed: str | None = None  # why the last run failed
         self._requests: Sequence[NewRequestData] = ()  # of the last step
@@ -43,7 +44,7 @@ class StepGuard:
         """
         self._requests = requests
         try:
-            return self._useful([request.prompt_token_ids for request in requests], "step"), {}
+            return self._useful([prompt_of(request) for request in requests], "step"), {}
         except Exception as error:
             logger.error("A step failed; requests, in the order of the rows: %s; %s", self.request_ids, error)
             cause = error
@@ -71,7 +72,7 @@ class StepGuard:
         rows, failures = [], {}
         for request in requests:
             try:
-                rows.append(self._useful([request.prompt_token_ids], "retry"))
+                rows.append(self._useful([prompt_of(request)], "retry"))
             except Exception as error:
                 failures[request.req_id] = f"request {request.req_id} failed twice: {_first_line(error)}"
                 logger.error("Also alone, %s", failures[request.req_id])
@@ -81,7 +82,7 @@ class StepGuard:
             raise RuntimeError(f"embedding failed: {failures[unable[0]]}; no error can be sent for requests {unable}")
         return torch.cat(rows) if rows else torch.empty(0, 0), failures
 
-    def _useful(self, prompts: list[list[int]], stage: str) -> torch.Tensor:
+    def _useful(self, prompts: Sequence[Sequence[int] | Row], stage: str) -> torch.Tensor:
         """Rows (N, H). Remembers a failure, of which RuntimeError for useless rows is one, until the next success."""
         try:
             rows = self._embed(prompts)

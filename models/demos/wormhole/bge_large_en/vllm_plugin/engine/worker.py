@@ -20,11 +20,15 @@ from vllm.v1.worker.worker_base import WorkerBase
 from models.demos.wormhole.bge_large_en.runner.device_params import QUEUES
 from models.demos.wormhole.bge_large_en.runner.mesh import open_mesh
 from models.demos.wormhole.bge_large_en.runner.target import DESCRIPTIONS, EMULATED, SILICON, target
-from models.demos.wormhole.bge_large_en.vllm_plugin import ARCHITECTURES, devices
+from models.demos.wormhole.bge_large_en.vllm_plugin import CROSS_ENCODERS, REGISTERED, devices
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.early_stop import EarlyStop
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import DeviceMetrics, shared_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.parent_watch import end_with_parent
-from models.demos.wormhole.bge_large_en.vllm_plugin.engine.pooled_outputs import to_runner_output, whole_requests
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.pooled_outputs import (
+    to_classes,
+    to_runner_output,
+    whole_requests,
+)
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.step_guard import StepGuard
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.watchdog import Watchdog
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import STEP_ROWS_KEY, PoolingOptions
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     from vllm.v1.worker.worker_base import CompilationTimes
 
     from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, Step
+    from models.demos.wormhole.bge_large_en.runner.inputs import Row
 
 logger = init_logger("vllm.tt_pooling.worker")
 
@@ -56,7 +61,7 @@ def use_one_host_thread() -> None:
 
 
 class TTPoolingWorker(WorkerBase):
-    """Serves the "embed" task with `BGEForEmbedding`, data parallel over the chips of one mesh."""
+    """Serves "embed" with `BGEForEmbedding`, "classify" with its sister, data parallel over the chips of one mesh."""
 
     mesh_device: Any = None  # ttnn's, imported only once the target is chosen
     model: Any = None  # BGEForEmbedding
@@ -126,7 +131,7 @@ class TTPoolingWorker(WorkerBase):
         # As Tenstorrent's loaders look a model up: "TT" before what its config.json says.
         wanted = [f"{prefix}{name}" for name in self.model_config.architectures for prefix in ("TT", "")]
         model_class, _ = ModelRegistry.resolve_model_cls(
-            [name for name in wanted if name in ARCHITECTURES], self.model_config
+            [name for name in wanted if name in REGISTERED], self.model_config
         )
         chips = self.mesh_device.get_num_devices()
         with self._closing_on_failure():
@@ -172,13 +177,20 @@ class TTPoolingWorker(WorkerBase):
         if not requests:
             return EMPTY_MODEL_RUNNER_OUTPUT
         rows, failures = self.guard.run(requests)
+        if self.classifies:
+            logits = self.model.head(rows)
+            return to_classes(requests, logits, self.model.activation(logits), failures)
         return to_runner_output(requests, rows, normalize=self.model.normalize, failures=failures)
 
     def get_model(self):
         return self.model
 
+    @property
+    def classifies(self) -> bool:
+        return not set(self.model_config.architectures).isdisjoint(CROSS_ENCODERS)
+
     def get_supported_tasks(self) -> tuple[str, ...]:
-        return ("embed",)
+        return ("classify",) if self.classifies else ("embed",)
 
     def get_supported_pooling_tasks(self) -> tuple[str, ...]:
         return self.get_supported_tasks()  # the fork's name for it
@@ -244,7 +256,7 @@ class TTPoolingWorker(WorkerBase):
                 raise SystemExit(1) from error  # a user can mend it, and the line above says how
             raise
 
-    def _embed(self, prompts: "Sequence[Sequence[int]]") -> torch.Tensor:
+    def _embed(self, prompts: "Sequence[Sequence[int] | Row]") -> torch.Tensor:
         with self.watchdog.limit(self._step_limit_s, lambda: f"requests {self.guard.request_ids}"):
             return self.model.embed(prompts)
 

@@ -27,7 +27,8 @@ class Limits:
     """inputs: in a list of inputs; ids: in an input; vocab_size: tokens, None where it is not known.
 
     normalizes: what an embedding is when the request does not say, None where that is not known. prompts: names of the
-    checkpoint's, as a request's input_type has them.
+    checkpoint's, as a request's input_type has them. pair: tokens of the longest pair of a cross-encoder, None for
+    another model.
     """
 
     inputs: int
@@ -35,6 +36,7 @@ class Limits:
     vocab_size: int | None = None
     normalizes: bool | None = None
     prompts: frozenset[str] = frozenset()
+    pair: int | None = None
 
 
 def parsed(body: bytes) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import Headers
 from starlette.routing import Match
 
+from models.demos.wormhole.bge_large_en.vllm_plugin import CROSS_ENCODERS
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.openai_errors import Refused
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_checks import (
     Limits,
@@ -62,8 +63,13 @@ class RequestLimits:
         options, limits = self._known
         headers, path = Headers(scope=scope), scope["path"].removeprefix(scope.get("root_path", ""))
         known = scope["method"] == "POST" and knows(path)
-        if not known and not _is_there(scope):  # 404 or 405
-            await self.app(scope, receive, send)
+        if path in ALIASES:
+            alias = scope["path"].removesuffix(path) + ALIASES[path]
+            scope = {**scope, "path": alias, "raw_path": alias.encode()}
+        if not _is_there(scope):
+            # 404 or 405, but for a route of models of another kind
+            answer = _of_another_kind(scope, path).response() if known else self.app
+            await answer(scope, receive, send)
             return
         try:
             body = sent = await _read(headers, receive, options.max_body_bytes)
@@ -81,9 +87,6 @@ class RequestLimits:
                     check_as_route(scope["app"], meant(path, found), marked)
                 if known and holds_ids(found):
                     body = body[: body.rindex(b"}")] + NO_CHAT
-            if path in ALIASES:
-                alias = scope["path"].removesuffix(path) + ALIASES[path]
-                scope = {**scope, "path": alias, "raw_path": alias.encode()}
             if body is not sent:
                 scope = {**scope, "headers": _headers_of(scope["headers"], len(body))}
         except Refused as refused:
@@ -95,7 +98,7 @@ class RequestLimits:
 def _options_and_limits(state: "State") -> tuple[PoolingOptions, Limits]:
     options = PoolingOptions.from_config(state.args.additional_config)
     vllm_config = getattr(state, "vllm_config", None)
-    vocab_size = normalizes = None
+    vocab_size = normalizes = pair = None
     embedding = getattr(getattr(state, "serving_embedding", None), "io_processor", None)
     prompts = frozenset(getattr(embedding, "task_instructions", None) or ())
     if vllm_config is not None:
@@ -103,7 +106,10 @@ def _options_and_limits(state: "State") -> tuple[PoolingOptions, Limits]:
         vocab_size = model.get_vocab_size() or None
         # vLLM takes it from the checkpoint's modules.json and from --pooler-config, and normalises without either.
         normalizes = getattr(model.pooler_config, "use_activation", None) is not False
-    return options, Limits(options.max_inputs_per_request, options.max_ids_per_input, vocab_size, normalizes, prompts)
+        if not set(getattr(model, "architectures", ())).isdisjoint(CROSS_ENCODERS):
+            pair = model.max_model_len
+    inputs, ids = options.max_inputs_per_request, options.max_ids_per_input
+    return options, Limits(inputs, ids, vocab_size, normalizes, prompts, pair)
 
 
 async def _read(headers: Headers, receive: "Receive", limit: int) -> bytes | None:
@@ -138,6 +144,20 @@ def _is_json(headers: Headers) -> bool:
 
 def _is_there(scope: "Scope") -> bool:
     return any(route.matches(scope)[0] is Match.FULL for route in scope["app"].routes)
+
+
+# Of what kind of model a route is, and what such a model is asked for.
+_KINDS = {
+    "/v1/embeddings": "an embedding model: POST texts to /v1/embeddings, pairs to /score or /rerank",
+    "/rerank": "a cross-encoder: POST a query and documents to /rerank, or pairs to /score",
+    "/classify": "a classifier: POST texts to /classify",
+}
+
+
+def _of_another_kind(scope: "Scope", path: str) -> Refused:
+    paths = {getattr(route, "path", None) for route in scope["app"].routes}
+    served = next((text for route, text in _KINDS.items() if route in paths), "none that computes")
+    return Refused(400, f"{path} is not for this model, which is {served}")
 
 
 def _decoded(body: bytes, encoding: str, limit: int) -> bytes:

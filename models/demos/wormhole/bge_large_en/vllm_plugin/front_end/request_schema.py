@@ -32,6 +32,7 @@ _SCORE: dict[str, Check] = dict.fromkeys(
 _RERANK: dict[str, Check] = dict.fromkeys(("query", "documents"), check_texts)
 FIELDS: Mapping[str, dict[str, Check]] = {
     **dict.fromkeys(("/v1/embeddings", "/pooling"), _EMBED),
+    "/classify": dict(_EMBED),
     "/v2/embed": {"texts": check_texts, "inputs": check_messages, "images": refuse_images},
     **dict.fromkeys(("/score", "/v1/score"), _SCORE),
     **dict.fromkeys(("/rerank", "/v1/rerank", "/v2/rerank"), _RERANK),
@@ -93,6 +94,8 @@ def check(path: str, body: dict[str, Any], limits: Limits) -> bool:
     changed = len(body) < before
     if fields is _RERANK or fields is _SCORE:
         changed = _take_texts(body, fields) or changed
+    if fields is _RERANK and limits.pair is not None:
+        changed = _cut_pairs(body, limits.pair) or changed
     for name, check_field in fields.items():
         if name in body:
             check_field(name, body[name], limits)
@@ -117,6 +120,15 @@ def _take_texts(body: dict[str, Any], fields: dict[str, Check]) -> bool:
             body[name] = [_text(f"{name}[{i}]", v) if type(v) is dict else v for i, v in enumerate(value)]
         changed = changed or body.get(name) is not value
     return changed
+
+
+def _cut_pairs(body: dict[str, Any], longest: int) -> bool:
+    """Cut pairs, the longer text first, as the services whose clients rerank here do unasked; /score refuses them."""
+    before = dict(body)
+    body.setdefault("truncate_prompt_tokens", -1)
+    if type(body.get("max_tokens_per_doc")) is int and body["max_tokens_per_doc"] >= longest:
+        del body["max_tokens_per_doc"]  # Cohere's default is 4,096; vLLM refuses what no pair can have
+    return body != before
 
 
 def _text(name: str, value: dict[str, Any]) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
 from models.demos.wormhole.bge_large_en.tests.vllm.server import NAME, assert_like
@@ -82,9 +83,18 @@ def node_folder(tmp_path_factory) -> Path:
 def ask(server) -> Callable:
     """Function from a command, to which the server's address, the model's name and the texts are given as one JSON
     argument, to the JSON that it prints last."""
+    return _asker(server.url, NAME)
 
+
+@pytest.fixture
+def ask_cross_encoder(cross_server, cross_encoder) -> Callable:
+    """The like for a server of a cross-encoder."""
+    return _asker(cross_server.url, cross_encoder.name)
+
+
+def _asker(url: str, name: str) -> Callable:
     def run(*command, **options):
-        given = json.dumps({"url": server.url, "name": NAME, "texts": TEXTS, "query": QUERY})
+        given = json.dumps({"url": url, "name": name, "texts": TEXTS, "query": QUERY})
         words = [*map(str, command), given]
         answer = subprocess.run(words, capture_output=True, text=True, timeout=600, **options)
         assert answer.returncode == 0, answer.stderr[-3000:]
@@ -109,5 +119,22 @@ def assert_ranked(reference) -> Callable[[list], None]:
         assert [score for _, score in ranked] == pytest.approx(
             scores.sort(descending=True).values.tolist()[: len(ranked)], abs=0.005
         )
+
+    return check
+
+
+@pytest.fixture
+def assert_scored(cross_encoder) -> Callable[[list], None]:
+    """[[index, score], …], best first, of a cross-encoder by transformers in fp32."""
+
+    @torch.no_grad()
+    def check(ranked: list) -> None:
+        tokenizer = AutoTokenizer.from_pretrained(cross_encoder)
+        theirs = AutoModelForSequenceClassification.from_pretrained(cross_encoder, dtype=torch.float32).eval()
+        pairs = tokenizer([QUERY] * len(TEXTS), TEXTS, padding=True, return_tensors="pt")
+        scores = torch.sigmoid(theirs(**pairs).logits[:, 0])
+        assert [score for _, score in ranked] == pytest.approx([scores[i].item() for i, _ in ranked], abs=0.01)
+        assert [score for _, score in ranked] == sorted((score for _, score in ranked), reverse=True)
+        assert len({index for index, _ in ranked}) == len(ranked) > 1
 
     return check

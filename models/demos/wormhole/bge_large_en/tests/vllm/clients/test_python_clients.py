@@ -118,6 +118,17 @@ answer = [[item["index"], item["relevance_score"]] for item in found.results]
 }
 
 
+# Not among the pinned packages, whose hashes are of one set of versions.
+LLAMA_INDEX = "llama-index-postprocessor-cohere-rerank==0.10.0"
+LLAMA_INDEX_RANKS = """
+from llama_index.core.schema import NodeWithScore, TextNode
+from llama_index.postprocessor.cohere_rerank import CohereRerank
+nodes = [NodeWithScore(node=TextNode(text=text)) for text in texts]
+found = CohereRerank(api_key="unused", model=name, base_url=url).postprocess_nodes(nodes, query_str=query)
+answer = [[texts.index(item.node.text), item.score] for item in found]
+"""
+
+
 @pytest.mark.parametrize("client", VECTORS)
 def test_vectors(ask, assert_vectors, client_python, client):
     assert_vectors(ask(client_python, "-I", "-c", BEGIN + VECTORS[client] + END))
@@ -126,6 +137,15 @@ def test_vectors(ask, assert_vectors, client_python, client):
 @pytest.mark.parametrize("client", RANKS)
 def test_ranks(ask, assert_ranked, client_python, client):
     assert_ranked(ask(client_python, "-I", "-c", BEGIN + RANKS[client] + END))
+
+
+@pytest.mark.parametrize("client", RANKS)
+def test_scores_of_a_cross_encoder(ask_cross_encoder, assert_scored, client_python, client):
+    assert_scored(ask_cross_encoder(client_python, "-I", "-c", BEGIN + RANKS[client] + END))
+
+
+def test_llama_index_gets_the_scores_of_a_cross_encoder(ask_cross_encoder, assert_scored, python_with):
+    assert_scored(ask_cross_encoder(python_with(LLAMA_INDEX), "-I", "-c", BEGIN + LLAMA_INDEX_RANKS + END))
 
 
 @pytest.mark.parametrize("provider", ["openai", "hosted_vllm"])

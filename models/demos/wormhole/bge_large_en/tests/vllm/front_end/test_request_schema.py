@@ -17,6 +17,7 @@ pytest.importorskip("vllm")
 from fastapi import FastAPI, Request  # noqa: E402
 from fastapi.exceptions import RequestValidationError  # noqa: E402
 from fastapi.testclient import TestClient  # noqa: E402
+from vllm.entrypoints.pooling.classify.protocol import ClassificationRequest  # noqa: E402
 from vllm.entrypoints.pooling.embed.protocol import CohereEmbedRequest, EmbeddingRequest  # noqa: E402
 from vllm.entrypoints.pooling.pooling.protocol import PoolingRequest  # noqa: E402
 from vllm.entrypoints.pooling.scoring.protocol import RerankRequest, ScoreRequest  # noqa: E402
@@ -31,6 +32,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_schema imp
 CLASSES = {
     "/v1/embeddings": EmbeddingRequest,
     "/pooling": PoolingRequest,
+    "/classify": ClassificationRequest,
     "/v2/embed": CohereEmbedRequest,
     **dict.fromkeys(("/score", "/v1/score"), ScoreRequest),
     **dict.fromkeys(("/rerank", "/v1/rerank", "/v2/rerank"), RerankRequest),
@@ -39,7 +41,7 @@ CLASSES = {
 }
 GOOD = {
     "/v1/embeddings": {"input": "a"},
-    "/pooling": {"input": ["a", "b"]},
+    **dict.fromkeys(("/pooling", "/classify"), {"input": ["a", "b"]}),
     "/v2/embed": {"texts": ["a"]},
     **dict.fromkeys(("/score", "/v1/score"), {"text_1": "a", "text_2": ["b"]}),
     **dict.fromkeys(("/rerank", "/v1/rerank", "/v2/rerank"), {"query": "a", "documents": ["b"]}),
