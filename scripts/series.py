@@ -184,7 +184,7 @@ is, pooler and classifier in fp32 on the host. Public facts of thirty
 checkpoints, each planned for every bucket; one shape of each geometry
 is compared with transformers.
 """,
-            model("demo/cross_encoder.py", "tests/family/*"),
+            model("demo/cross_encoder.py", "demo/search_and_rerank.py", "tests/family/*"),
         ),
         Commit(
             "Serve BERT encoders with vLLM",

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -42,11 +43,11 @@ TOLERANCE = 0.02  # of a cosine between device and fp32, tt-metal's of its demos
 class Search:
     """Queries against an index of passages; remembers what was asked, for the plot.
 
-    encode: function from texts to rows (n, H); instruction: put before queries.
+    encoder: its encode() makes rows (n, H) of texts; instruction: put before queries.
     """
 
     index: SearchIndex
-    encode: Callable[[Sequence[str]], torch.Tensor]
+    encoder: Any
     instruction: str
     asked: list[tuple[str, torch.Tensor]] = field(default_factory=list)
 
@@ -56,7 +57,7 @@ class Search:
             query.encode()
         except UnicodeEncodeError as error:
             raise ValueError(f"the query is no Unicode text: {error}") from error
-        (similar,) = self.index.similarities(self.encode([self.instruction + query]))
+        (similar,) = self.index.similarities(self.encoder.encode([self.instruction + query]))
         self.asked.append((query, similar))
         hits = ((score, self.index.passages[number]) for score, number in self.index.top(similar, k))
         return "\n".join(f"  {score:.3f}  {passage.text}  [{passage.source}]" for score, passage in hits)
@@ -125,7 +126,7 @@ def run_interactive_demo_inference(device, model_name, sequence_length, batch_si
     options = dict(max_batch_size=batch_size, num_command_queues=QUEUES)
     with TextEncoder(device, folder, sequence_length, **options) as encoder:
         index = open_index(encoder, choice.served_name, PROFILES[0], KNOWLEDGE_BASE.with_name(kb_file), None)
-        search = Search(index, encoder.encode, query_instruction(folder, choice.served_name))
+        search = Search(index, encoder, query_instruction(folder, choice.served_name))
         for query in EXAMPLES:
             logger.info(f"{query}\n{search.ask(query, 3)}")
         reference = ReferenceEncoder.from_pretrained(folder)
@@ -176,7 +177,7 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return asked
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, kind: Callable[..., Search] = Search) -> int:
     asked = options(arguments)
     try:
         runs_on = DESCRIPTIONS[target()]
@@ -202,7 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             instruction = asked.query_instruction
             if instruction is None:
                 instruction = query_instruction(folder, choice.served_name)
-            search = Search(index, encoder.encode, instruction)
+            search = kind(index, encoder, instruction)
             for query in asked.query or ():
                 print(f"Query: {query}")
                 answer(search, query, asked.top_k)
