@@ -16,6 +16,7 @@ from vllm.platforms.interface import Platform, PlatformEnum
 from models.demos.wormhole.bge_large_en.runner.batch_plan import SEQUENCES
 from models.demos.wormhole.bge_large_en.runner.mesh import VISIBLE, visible_cards, wanted_mesh
 from models.demos.wormhole.bge_large_en.runner.target import NoCard, target
+from models.demos.wormhole.bge_large_en.tt.dims import check_model_type
 from models.demos.wormhole.bge_large_en.vllm_plugin import CROSS_ENCODERS, SERVED
 from models.demos.wormhole.bge_large_en.vllm_plugin.checkpoint_config import (
     accept_own_width,
@@ -204,6 +205,7 @@ def _refuse_model(model_config: "ModelConfig") -> None:
             f"model {model_config.model!r} has runner type {model_config.runner_type!r}; the TT pooling platform "
             "serves runner type 'pooling' only"
         )
+    check_model_type(model_config.hf_config.model_type)
     if set(SERVED).isdisjoint(model_config.architectures):
         raise ValueError(
             f"model {model_config.model!r} has architectures {model_config.architectures}; the TT pooling platform "

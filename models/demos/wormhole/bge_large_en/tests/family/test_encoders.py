@@ -11,13 +11,14 @@ import torch
 
 from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbedding
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
+from models.demos.wormhole.bge_large_en.tests.family.checkpoints import CHECKPOINTS
 from models.demos.wormhole.bge_large_en.tests.family.seeded_family import (
     TINY_XLMR,
     seeded_model,
     tiny_xlmr_tokenizer,
     write_encoder,
 )
-from models.demos.wormhole.bge_large_en.tests.metrics import centred_cosines
+from models.demos.wormhole.bge_large_en.tests.metrics import centred_cosines, cosines
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
 from models.demos.wormhole.bge_large_en.tt.checkpoint import read
 from models.demos.wormhole.bge_large_en.tt.weights import Weights
@@ -58,6 +59,21 @@ def test_positions_without_a_plan_are_refused_with_the_reason(device, tmp_path):
     assert read(folder).dims.max_position_embeddings == 8192
     with pytest.raises(ValueError, match="batch 8 of 8192 tokens .* bytes of L1 per core"):
         BGEForEmbedding(device=device, model_name=str(folder), max_seq_len=8192)
+
+
+@pytest.mark.slow
+def test_a_vocabulary_of_250_037_is_on_the_device_once(device, tmp_path):
+    known = CHECKPOINTS["intfloat/multilingual-e5-small"]  # two token types
+    config = {**known.config, "num_hidden_layers": 1}
+    folder = write_encoder(tmp_path / "multilingual", None, **config)
+    model = BGEForEmbedding(device=device, model_name=str(folder), max_seq_len=32)
+    tables = model.runner._model.embeddings
+    assert tuple(tables.word_embeddings.shape)[-2:] == (250037, 384)
+    assert tuple(tables.position_embeddings.shape)[-2:] == (2 * 512, 384)
+    found = torch.nn.functional.normalize(model.embed([[0, 250036, 131072, 2]]), dim=-1)
+    model.close()
+    reference = ReferenceEncoder(seeded_model(**config), "mean", normalize=True)
+    assert cosines(found, reference.forward(torch.tensor([[0, 250036, 131072, 2]]))).min() > 0.999
 
 
 @pytest.mark.parametrize("prefix", ["", "bert.", "roberta."])

@@ -25,7 +25,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.platform import (  # noqa: E
 OURS = f"{vllm_plugin.__name__}.platform.TTPoolingPlatform"
 BERT = {"architectures": ["BertModel"], "model_type": "bert", "vocab_size": 30522, "max_position_embeddings": 512}
 LLAMA = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 512, "num_hidden_layers": 1}
-ROBERTA = {"architectures": ["RobertaModel"], "model_type": "roberta", "vocab_size": 512}
+MODERN = {"architectures": ["ModernBertModel"], "model_type": "modernbert", "vocab_size": 512}
 
 # Each argument is one JSON object of command-line flags and environment; prints one JSON object for each.
 CONFIGURE = """
@@ -129,7 +129,7 @@ CASES = {  # checkpoint and flags; "NAME=value" before them goes into the enviro
     "profiler": ["BERT", "--profiler-config", '{"profiler": "torch", "torch_profiler_dir": "traces"}'],
     "option": ["BERT", "--additional-config", '{"tt": {"max_device_batch": 0}}'],
     "generate": ["LLAMA"],
-    "architecture": ["ROBERTA", "--runner", "pooling"],
+    "architecture": ["MODERN", "--runner", "pooling"],
 }
 
 
@@ -140,7 +140,7 @@ def configured(vllm_environment, tmp_path_factory) -> dict[str, dict]:
     paths = {
         "BERT": write_sentence_encoder(folder / "bert", BERT),
         "LLAMA": write_checkpoint(folder / "llama", LLAMA),
-        "ROBERTA": write_checkpoint(folder / "roberta", ROBERTA),
+        "MODERN": write_checkpoint(folder / "modernbert", MODERN),
     }
     arguments = []
     for words in CASES.values():
@@ -251,7 +251,7 @@ def test_waiting_for_batches_to_fill_takes_a_scheduler_of_its_own(configured):
         ("two engines and three cards", ["'0,1,2'", "3 cards", "a multiple of 2"]),
         ("fill and another scheduler", ["scheduler.Scheduler", "batch_fill_wait_us", "= 2000"]),
         ("generate", ["llama", "'generate'", "'pooling' only"]),
-        ("architecture", ["RobertaModel", "BertModel"]),
+        ("architecture", ["modernbert", "rotary positions"]),
     ],
 )
 def test_refused_before_any_device_work(configured, case, said):
