@@ -139,6 +139,7 @@ NOT_RUN = {
     "./scripts/test.sh -m clients": SUITE,
     'pytest -m slow -s -k "bge_large and full_batch"': SUITE,
     "pytest -m quality -s -k modelled > FILE": SUITE,
+    "pytest -m quality -s -k dense_placements": SUITE,
     "pytest -m slow -k hardening": SUITE,
     "pytest -s -k eight_megabytes": SUITE,
     "scripts/check_env.sh DIR": INSTALLS,
