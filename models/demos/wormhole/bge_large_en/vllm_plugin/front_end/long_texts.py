@@ -107,6 +107,30 @@ def bound_tokenizing(most_tokens: int) -> None:
         return found
 
     BaseRenderer._tokenize_prompt = tokenize_shortened
+    _bound_pairs()
+
+
+def _bound_pairs() -> None:
+    """The same for the pairs of a cross-encoder, which vLLM tokenises elsewhere, and without a limit of its own."""
+    from vllm.entrypoints.pooling.scoring.io_processor import CrossEncoderIOProcessor
+
+    prompt = getattr(CrossEncoderIOProcessor.get_score_prompt, "__wrapped__", CrossEncoderIOProcessor.get_score_prompt)
+
+    @wraps(prompt)
+    def prompt_of_shortened(self, data_1, data_2, *args, **kwargs):
+        limit = self.model_config.max_model_len
+        most = limit * self.tokenizer.max_chars_per_token
+        pair = (
+            (
+                shortened(text, limit + 1, most, self.tokenizer)
+                if isinstance(text, str) and len(text) > USUAL * limit
+                else text
+            )
+            for text in (data_1, data_2)
+        )
+        return prompt(self, *pair, *args, **kwargs)
+
+    CrossEncoderIOProcessor.get_score_prompt = prompt_of_shortened
 
 
 def _side(params: Any, tokenizer: Any) -> str:

@@ -21,6 +21,7 @@ pytest.importorskip("vllm")
 
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers  # noqa: E402
 from transformers import PreTrainedTokenizerFast  # noqa: E402
+from vllm.entrypoints.pooling.scoring.io_processor import CrossEncoderIOProcessor  # noqa: E402
 from vllm.exceptions import VLLMValidationError  # noqa: E402
 from vllm.renderers.base import BaseRenderer  # noqa: E402
 from vllm.renderers.params import TokenizeParams  # noqa: E402
@@ -154,11 +155,16 @@ def test_any_mixture_in_slices_of_any_size(monkeypatch, make):
     assert shorter > 40
 
 
-def tokenized(monkeypatch, params: TokenizeParams, text: str) -> list[int]:
-    """As vLLM's renderer does it, with the bound: 300 tokens where it has none."""
-    for owner, name in ((BaseRenderer, "_tokenize_prompt"), (TokenizeParams, "_text_len_check")):
+def bound(monkeypatch) -> None:
+    bounded = (BaseRenderer, "_tokenize_prompt"), (TokenizeParams, "_text_len_check")
+    for owner, name in (*bounded, (CrossEncoderIOProcessor, "get_score_prompt")):
         monkeypatch.setattr(owner, name, getattr(owner, name))  # to be put back
     long_texts.bound_tokenizing(300)
+
+
+def tokenized(monkeypatch, params: TokenizeParams, text: str) -> list[int]:
+    """As vLLM's renderer does it, with the bound: 300 tokens where it has none."""
+    bound(monkeypatch)
     tokenizer = wordpiece()
     renderer = SimpleNamespace(get_tokenizer=wordpiece, _wants_offsets=lambda *_: False)
     renderer._build_tokens_prompt = BaseRenderer._build_tokens_prompt
@@ -195,6 +201,19 @@ def test_a_text_to_tokenize_has_a_bound(monkeypatch):
         with pytest.raises(VLLMValidationError, match="prompt has at least 301 tokens; the limit is 300") as refused:
             tokenized(monkeypatch, params, text)
         assert refused.value.parameter == "prompt"
+
+
+@pytest.mark.parametrize("longest", [64, 65])
+def test_pairs_of_a_cross_encoder_are_cut_as_if_whole(monkeypatch, longest):
+    tokenizer, cut = wordpiece(), {"truncation": True, "max_length": longest}
+    monkeypatch.setattr(CrossEncoderIOProcessor, "get_score_prompt", lambda self, data_1, data_2: (data_1, data_2))
+    bound(monkeypatch)
+    processor = SimpleNamespace(model_config=SimpleNamespace(max_model_len=longest), tokenizer=tokenizer)
+    long, short = "the dance, of bees " * 2000, "how do bees talk?"
+    for pair in ((short, long), (long, short), (long, f"{long} x"), (short, short)):
+        given = CrossEncoderIOProcessor.get_score_prompt(processor, data_1=pair[0], data_2=pair[1])
+        assert dict(tokenizer(*given, **cut)) == dict(tokenizer(*pair, **cut))
+        assert sum(map(len, given)) < 100 * longest
 
 
 RENDERED = r"""
