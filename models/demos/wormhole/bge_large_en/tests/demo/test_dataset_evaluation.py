@@ -125,7 +125,7 @@ def test_the_instruction_of_a_checkpoint(tmp_path):
     assert query_instruction(tmp_path, published.MINILM) == query_instruction(tmp_path, "bge-large-zh") == ""
     (tmp_path / "config_sentence_transformers.json").write_text('{"prompts": {"query": "find: ", "document": ""}}')
     assert query_instruction(tmp_path, published.BGE_SMALL) == "find: "
-    (tmp_path / "config.json").write_text('{"max_position_embeddings": 512}')
+    (tmp_path / "config.json").write_text('{"model_type": "bert", "max_position_embeddings": 512}')
     assert longest_input(tmp_path) == 512
     (tmp_path / "sentence_bert_config.json").write_text('{"max_seq_length": 256}')
     assert longest_input(tmp_path) == 256

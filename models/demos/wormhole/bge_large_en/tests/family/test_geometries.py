@@ -51,7 +51,7 @@ def expected(model, rows: list[Row], of) -> torch.Tensor:
         return torch.cat([of(model(**given)) for given in inputs])
 
 
-@pytest.mark.parametrize("geometry", parameters())
+@pytest.mark.parametrize("geometry", list(parameters()))
 def test_a_geometry_is_that_of_transformers(device, tmp_path, geometry):
     _, _, pooling = geometry
     config = {**GEOMETRIES[geometry].config, "num_hidden_layers": LAYERS, "vocab_size": VOCABULARY}
