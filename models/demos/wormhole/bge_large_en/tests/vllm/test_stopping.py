@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from models.demos.wormhole.bge_large_en.reference.seeded_checkpoint import write_seeded_checkpoint
 from models.demos.wormhole.bge_large_en.tests.vllm.server import START_LIMIT_S, Server
 
 pytest.importorskip("vllm")
@@ -25,7 +26,9 @@ TIMEOUT_S = 20  # --shutdown-timeout
     ids=["imports", "warm-up"],
 )
 def test_a_stop_before_the_server_is_ready(minilm, vllm_environment, tmp_path, moment, closed):
-    flags = ["--model", str(minilm), "--max-model-len", "256"]
+    # So deep that a warm-up takes seconds.
+    deep = dict(hidden_size=384, num_attention_heads=12, intermediate_size=384, num_hidden_layers=64)
+    flags = ["--model", str(write_seeded_checkpoint(tmp_path / "deep", minilm, **deep)), "--max-model-len", "256"]
     server = Server(flags, {**vllm_environment, "PYTHONUNBUFFERED": "1"}, tmp_path / "server.log")
     try:
         deadline = time.monotonic() + START_LIMIT_S

@@ -72,6 +72,7 @@ def test_a_refusal_is_a_value_error_where_vllm_has_no_class_for_it(monkeypatch):
 
 def test_the_worker_answers_what_the_forks_engine_calls():
     worker = object.__new__(TTPoolingWorker)
+    worker.model_config = SimpleNamespace(architectures=["BertModel"])
     assert worker.get_supported_pooling_tasks() == ("embed",)
     assert worker.initialize_cache(num_gpu_blocks=1, num_cpu_blocks=0) is None
 

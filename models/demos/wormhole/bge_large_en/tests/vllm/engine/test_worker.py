@@ -190,10 +190,11 @@ SPREAD_BYTES = [
 ]
 
 
-@pytest.mark.parametrize("length, packed", [(32, 0), (256, 1), (512, 2)])
+@pytest.mark.parametrize("length, packed", [(32, 0), (256, 3), (512, 4)])
 def test_default_trace_region_fits_every_shape(worker, length, packed):
-    """Twice what is reckoned for BGE-large on 8x9 cores: batches 9, 4 and 1 of each length and, from 256 tokens, packed
-    rows. From 64 tokens on the smaller two are spread: two programs more a layer, on more rows of cores."""
+    """Twice what is reckoned for BGE-large on 8x9 cores: batches 9, 4 and 1 of each length, and packed rows of 128, 192,
+    256 and 384 tokens. From 64 tokens on the smaller two are spread: two programs more a layer, on more rows of cores.
+    """
     dims = BertDims(1024, 16, 4096, 24, 30522, 512, 2, 1e-12)
     worker.model_config.hf_config = SimpleNamespace(
         model_type="bert", hidden_act="gelu", position_embedding_type="absolute", is_decoder=False, **vars(dims)
