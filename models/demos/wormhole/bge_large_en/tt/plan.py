@@ -195,7 +195,8 @@ class _Shape:
         depth, k, n = k, k // self.gx, n // self.gx
 
         def needed(m: int, block: int, parts: int) -> int:
-            tensors = sum(m * width // self.gx * TILE_BYTES[dtype] for width, dtype in live)
+            # A reshard leaves holes of the height that attention has.
+            tensors = sum(max(m, self.alike) * width // self.gx * TILE_BYTES[dtype] for width, dtype in live)
             return tensors + matmul_buffers(m, n, block, parts, in0, out)
 
         def parts(m: int, block: int) -> int:

@@ -4,8 +4,9 @@
 
 """Public facts of checkpoints that are served by config alone: data, no weights and no files of theirs.
 
-Source of each: config.json, modules.json, 1_Pooling/config.json, sentence_bert_config.json and
-config_sentence_transformers.json of huggingface.co/<name>, and where a prompt is in none of them the model card.
+Where each stands: config.json, modules.json, 1_Pooling/config.json, sentence_bert_config.json and
+config_sentence_transformers.json of huggingface.co/<name>, and where a prompt is in none of them the model card. No hub
+was in reach where this was written, so these values have yet to be compared with those files.
 """
 
 from dataclasses import dataclass
