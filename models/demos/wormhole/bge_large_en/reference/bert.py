@@ -17,7 +17,7 @@ _POOLING_KEYS = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "m
 
 
 class ReferenceEncoder:
-    """model: an fp32 BertModel or XLMRobertaModel; pooling: "cls" or "mean"; normalize: L2; tokenizer: None when there is no text."""
+    """model: in fp32, of MODEL_TYPES; pooling: "cls" or "mean"; normalize: L2; tokenizer: None when there is no text."""
 
     def __init__(self, model: PreTrainedModel, pooling: str, normalize: bool, tokenizer=None):
         self.model, self.pooling, self.normalize, self.tokenizer = model.float().eval(), pooling, normalize, tokenizer
