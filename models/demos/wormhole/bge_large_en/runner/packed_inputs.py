@@ -29,7 +29,7 @@ class PackedInputs:
     """Inputs of a shape whose rows hold several texts: ids, positions, the mask between texts, and what pooling takes.
 
     mask: additive (B, 1, S, S), 0 within a text. pick: for CLS the number of each text's first token among the chip's
-    tokens, (B, texts); for the mean (B, 1, 32, S), 1 where a token belongs to the row's text of that number.
+    tokens, (B, 32); for the mean (B, 1, 32, S), 1 where a token belongs to the row's text of that number.
     Tokens of a row that no text has see each other, so that no softmax runs over nothing.
     """
 
@@ -46,7 +46,7 @@ class PackedInputs:
             "pick": (
                 HostTensor(device, pick, ttnn.bfloat16, ttnn.TILE_LAYOUT, torch.int16)
                 if pooling == "mean"
-                else HostTensor(device, (plan.batch, plan.texts), ttnn.uint32, ROW_MAJOR, torch.int32)
+                else HostTensor(device, (plan.batch, MAX_TEXTS), ttnn.uint32, ROW_MAJOR, torch.int32)
             ),
         }
         views = {name: [view.numpy() for view in host.views] for name, host in self.host.items()}
@@ -126,7 +126,7 @@ class PackedInputs:
             np.take(sees.view(FACE_ROW).ravel(), (query * blocks + block).ravel(), out=mask.view(FACE_ROW), mode="clip")
 
     def _write_firsts(self, at, numbers, starts, _owner) -> None:
-        picks = np.zeros((self.chips * self.batch, self.texts), dtype=np.int32)
+        picks = np.zeros((self.chips * self.batch, MAX_TEXTS), dtype=np.int32)
         picks[at, numbers] = at % self.batch * self.sequence + starts
         for pick, part in zip(self._pick, picks.reshape(self.chips, -1)):
             pick[:] = part

@@ -255,7 +255,7 @@ def plan_buckets(
             grid,
             precision,
             attention,
-            pooled_rows=None if packed else POOLED_ROWS[pooling],
+            pooled_rows=POOLED_ROWS[pooling],
             packed=packed,
             dense=packed and per_chip.dense,
             alike=longest if sequence <= longest else 0,

@@ -143,8 +143,9 @@ class ShapeStep:
 
     def _forward(self) -> None:
         inputs = self._input
-        hidden = self.model(inputs["ids"], inputs["positions"], inputs["mask"], self.plan)
-        pooled = self.pool(hidden, inputs["pick" if self.plan.packed else "mask"], self.plan)
+        pick = inputs.get("pick")
+        hidden = self.model(inputs["ids"], inputs["positions"], inputs["mask"], self.plan, pick)
+        pooled = self.pool(hidden, inputs["mask"] if pick is None else pick, self.plan)
         ttnn.deallocate(hidden)
         if self._output is None:
             self._allocate_results(pooled)

@@ -52,19 +52,21 @@ def step_work(dims: BertDims, plan: ShapePlan) -> Work:
 
 
 def _embeddings(dims: BertDims, plan: ShapePlan) -> Work:
-    tiles = plan.body.output_matmul.per_core_M * plan.body.output_matmul.per_core_N
-    return add(times(kernels.interleaved(tiles), 2), _norm(plan, plan.body, "bfloat16"))
+    return add(times(kernels.interleaved(_tiles(plan.body)), 2), _norm(plan, plan.body, "bfloat16"))
 
 
 def _layer(dims: BertDims, plan: ShapePlan, rows: RowsPlan) -> Work:
     precision, h = plan.precision, dims.hidden_size // TILE
     hidden, context = name_of(precision.hidden), name_of(precision.context.dtype)
+    picked = plan.packed and rows.rows < plan.sequence
+    attended = plan.body if picked else rows
     in0 = context if plan.attention == CHAIN else name_of(precision.qkv.dtype)
     norm = _norm(plan, rows, hidden)
     ffn = dims.intermediate_size // TILE
     return add(
         _linear(plan.qkv_matmul, precision.qkv, h, hidden),
-        (_chain if plan.attention == CHAIN else _sdpa)(dims, plan, rows),
+        (_chain if plan.attention == CHAIN else _sdpa)(dims, plan, attended),
+        *([kernels.interleaved(n) for n in (_tiles(plan.body), _tiles(rows))] * 2 if picked else []),
         _linear(rows.output_matmul, precision.output, h, in0),
         norm,
         _linear(rows.ff1_matmul, precision.ff1, h, hidden),
@@ -94,7 +96,12 @@ def _linear(config, precision: MatmulPrecision, k: int, in0: str) -> Work:
 
 
 def _norm(plan: ShapePlan, rows: RowsPlan, dtype: str) -> Work:
-    return kernels.norm(rows.layer_norm.block_h * rows.layer_norm.block_w, dtype=dtype)
+    return kernels.norm(_tiles(rows), dtype=dtype)
+
+
+def _tiles(rows: RowsPlan) -> int:
+    """Of hidden states, on a core."""
+    return rows.layer_norm.block_h * rows.layer_norm.block_w
 
 
 def _chain(dims: BertDims, plan: ShapePlan, rows: RowsPlan) -> Work:
@@ -102,7 +109,7 @@ def _chain(dims: BertDims, plan: ShapePlan, rows: RowsPlan) -> Work:
     heads = rows.scores_matmul.per_core_M // (rows.rows // TILE)
     own = heads * rows.rows // TILE * d  # tiles of (R, d) of its heads that a core holds
     qkv, context = name_of(precision.qkv.dtype), name_of(precision.context.dtype)
-    hidden = plan.body.layer_norm.block_h * plan.body.layer_norm.block_w
+    hidden = _tiles(plan.body)
     spread = []
     if plan.attended is not None:
         back = (

@@ -140,9 +140,14 @@ class BertAttention:
         self.self = BertSelfAttention(weights.under("self"), dims, device, precision, attention)
         self.output = BertSelfOutput(weights.under("output"), dims, device, precision)
 
-    def __call__(self, x, mask, plan: ShapePlan, rows: RowsPlan):
-        context = self.self(x, mask, plan, rows)
-        return self.output(context, first_rows(x, plan, rows, rows.hidden), plan, rows)
+    def __call__(self, x, mask, plan: ShapePlan, rows: RowsPlan, pick):
+        if plan.packed and rows.rows < plan.sequence:  # texts begin anywhere, so attention is of all rows
+            context = self.self(x, mask, plan, plan.body)
+            context, x = (picked_rows(rows_of, pick, plan, rows.hidden) for rows_of in (context, x))
+        else:
+            context = self.self(x, mask, plan, rows)
+            x = first_rows(x, plan, rows, rows.hidden)
+        return self.output(context, x, plan, rows)
 
 
 def first_rows(x, plan: ShapePlan, rows: RowsPlan, memory_config, keep: bool = False):
@@ -156,6 +161,16 @@ def first_rows(x, plan: ShapePlan, rows: RowsPlan, memory_config, keep: bool = F
     if not keep:
         ttnn.deallocate(x)
     return first
+
+
+def picked_rows(x, pick, plan: ShapePlan, memory_config):
+    """Rows `pick` (B, R) uint32 among the B S ones of (B, 1, S, H) -> (B, 1, R, H) bf16; x is freed."""
+    rows = ttnn.untilize(x, memory_config=ttnn.DRAM_MEMORY_CONFIG)
+    ttnn.deallocate(x)
+    table = ttnn.reshape(rows, (plan.batch * plan.sequence, rows.shape[-1]))
+    picked = ttnn.embedding(pick, table, layout=ttnn.TILE_LAYOUT, memory_config=memory_config)
+    ttnn.deallocate(rows)
+    return ttnn.reshape(picked, (plan.batch, 1, pick.shape[-1], rows.shape[-1]))
 
 
 def moved(x, memory_config):

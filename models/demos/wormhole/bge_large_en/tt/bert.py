@@ -84,8 +84,8 @@ class BertLayer:
         self.intermediate = BertIntermediate(weights.under("intermediate"), dims, device, precision)
         self.output = BertOutput(weights.under("output"), dims, device, precision)
 
-    def __call__(self, x, mask, plan: ShapePlan, rows: RowsPlan):
-        x = self.attention(x, mask, plan, rows)
+    def __call__(self, x, mask, plan: ShapePlan, rows: RowsPlan, pick=None):
+        x = self.attention(x, mask, plan, rows, pick)
         return self.output(self.intermediate(x, plan, rows), x, plan, rows)
 
 
@@ -96,18 +96,19 @@ class BertEncoder:
         layers, sizes = weights.under("layer"), (dims, device, precision, attention)
         self.layer = [BertLayer(layers.under(str(i)), *sizes) for i in range(dims.num_hidden_layers)]
 
-    def __call__(self, x, mask, plan: ShapePlan):
+    def __call__(self, x, mask, plan: ShapePlan, pick):
         *body, last = self.layer
         for layer in body:
             x = layer(x, mask, plan, plan.body)
-        return last(x, mask, plan, plan.last)
+        return last(x, mask, plan, plan.last, pick)
 
 
 class BertModel:
     """ids, positions (B, S) uint32 row-major and mask (B, 1, S/32, 32) bf16 row-major -> (B, 1, R, H) block sharded.
 
-    mask is additive: 0 for a token, a large negative number for padding. attention: that of all plans it is called
-    with. KeyError or ValueError, naming the weight, when the checkpoint does not fit the dims.
+    mask is additive: 0 for a token, a large negative number for padding. pick: for a packed plan whose last layer has
+    fewer rows, which of the B S ones, (B, R) uint32. attention: that of all plans it is called with. KeyError or
+    ValueError, naming the weight, when the checkpoint does not fit the dims.
     """
 
     def __init__(self, weights: Weights, dims: BertDims, device, precision: Precision, attention: str = CHAIN):
@@ -116,11 +117,11 @@ class BertModel:
         self.attention = attention
         weights.finish()
 
-    def __call__(self, ids, positions, mask, plan: ShapePlan):
+    def __call__(self, ids, positions, mask, plan: ShapePlan, pick=None):
         assert plan.attention == self.attention, "the QKV weight is laid out for one kind of attention"
         if plan.attention == SDPA:
             mask = square_mask(mask, plan)
-        hidden = self.encoder(self.embeddings(ids, positions, plan), mask, plan)
+        hidden = self.encoder(self.embeddings(ids, positions, plan), mask, plan, pick)
         if plan.attention == SDPA:
             ttnn.deallocate(mask)
         return hidden

@@ -13,17 +13,9 @@ from models.demos.wormhole.bge_large_en.tt.dims import TILE
 from models.demos.wormhole.bge_large_en.tt.plan import ShapePlan
 
 
-def cls_pool(hidden, _mask, plan: ShapePlan):
-    """(B, 1, R, H) block sharded -> (B, 1, 1, H) row-major, dtype of hidden: the row of the first token."""
-    rows = ttnn.sharded_to_interleaved(hidden, ttnn.L1_MEMORY_CONFIG)
-    return _first_rows(rows, 1)
-
-
-def cls_pick(hidden, pick, plan: ShapePlan):
-    """(B, 1, S, H) block sharded, token numbers (B, n) uint32 among the B S ones -> (B, n, H) bf16 row-major."""
-    rows = ttnn.untilize(hidden, memory_config=ttnn.DRAM_MEMORY_CONFIG)
-    table = ttnn.reshape(rows, (plan.batch * plan.sequence, rows.shape[-1]))
-    return ttnn.embedding(pick, table, layout=ttnn.ROW_MAJOR_LAYOUT, memory_config=ttnn.DRAM_MEMORY_CONFIG)
+def cls_pool(hidden, _, plan: ShapePlan):
+    """(B, 1, R, H) block sharded -> (B, 1, n, H) row-major, dtype of hidden: the first token's row, of each text."""
+    return _first_rows(ttnn.sharded_to_interleaved(hidden, ttnn.L1_MEMORY_CONFIG), plan.texts if plan.packed else 1)
 
 
 def mean_pool(hidden, mask, plan: ShapePlan):
@@ -54,8 +46,8 @@ def _sums(hidden, weights, plan: ShapePlan):
 
 POOLING = {"cls": cls_pool, "mean": mean_pool}
 # Of packed rows, with the place of each text as an input.
-PICKING = {"cls": cls_pick, "mean": mean_pick}
-# Tokens of each sentence, a whole tile, that pooling wants of the last layer; None for all.
+PICKING = {"cls": cls_pool, "mean": mean_pick}
+# Rows of each sentence, or of a packed row, that pooling wants of the last layer, a whole tile; None for all.
 POOLED_ROWS = {"cls": TILE, "mean": None}
 
 
