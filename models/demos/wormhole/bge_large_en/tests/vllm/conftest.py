@@ -85,9 +85,10 @@ def minilm() -> Path:
 
 @pytest.fixture(scope="session")
 def server(minilm, vllm_environment, tmp_path_factory) -> Iterator[Server]:
-    """The one server of MiniLM that all tests share: a start takes about a minute."""
+    """The one server of MiniLM that all tests share, started as users do."""
     flags = ["--model", str(minilm), "--served-model-name", NAME, "--max-model-len", str(MAX_MODEL_LEN)]
-    with serving(flags, vllm_environment, tmp_path_factory.mktemp("server") / "server.log") as running:
+    log = tmp_path_factory.mktemp("server") / "server.log"
+    with serving(flags, vllm_environment, log, program=API_SERVER) as running:
         yield running
 
 

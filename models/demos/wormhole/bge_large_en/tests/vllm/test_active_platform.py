@@ -15,6 +15,7 @@ import pytest
 from models.demos.wormhole.bge_large_en import vllm_plugin
 from models.demos.wormhole.bge_large_en.demo import registration
 from models.demos.wormhole.bge_large_en.runner.target import NODES
+from models.demos.wormhole.bge_large_en.tests.vllm.forked import run_forked
 
 pytest.importorskip("vllm")
 
@@ -101,11 +102,11 @@ def test_cross_encoders_are_registered_as_their_class():
 
 
 @pytest.mark.skipif(any(NODES.glob("*")), reason="a card is there")
-def test_a_server_without_a_card_ends_in_one_line(minilm, vllm_environment):
+def test_a_server_without_a_card_ends_in_one_line(minilm, vllm_environment, tmp_path):
     environment = {**vllm_environment, "EMULATED_WORMHOLE": ""}
     environment.pop("TT_METAL_MOCK_CLUSTER_DESC_PATH", None)
-    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(minilm), "--port", "0"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    flags = ["--model", str(minilm), "--port", "0"]
+    done = run_forked("vllm.entrypoints.openai.api_server", flags, environment, tmp_path)
     said = done.stderr.splitlines()
     assert done.returncode == 1 and "Traceback" not in done.stderr + done.stdout
     assert "error: no Tenstorrent card: /dev/tenstorrent is empty" in said[-1], said[-3:]

@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 
 from models.demos.wormhole.bge_large_en.tests.vllm import lookalikes
 from models.demos.wormhole.bge_large_en.tests.vllm.conftest import PLUGIN, REPOSITORY
+from models.demos.wormhole.bge_large_en.tests.vllm.forked import run_forked
 
 pytest.importorskip("vllm")
 
@@ -113,15 +113,13 @@ def found(models, write_distribution, tmp_path_factory) -> dict[str, list]:
         environment |= {"HF_HUB_OFFLINE": "1", "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{site}"}
         if allowed is not None:
             environment["VLLM_PLUGINS"] = f"{allowed},emulated_wormhole"
-        command = [sys.executable, "-c", LOOK, *models]
-        run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+        run = run_forked("look", models, environment, logs, code=LOOK)
         lines = [line for line in run.stdout.splitlines() if line.startswith("FOUND ")]
         assert lines, run.stdout[-2000:] + run.stderr[-4000:]
         return [*json.loads(lines[0].removeprefix("FOUND ")), run.stdout + run.stderr]
 
-    with ThreadPoolExecutor(2) as pool:
-        runs = {name: pool.submit(look, *combination) for name, combination in combinations.items()}
-    return {name: run.result() for name, run in runs.items()}
+    logs = tmp_path_factory.mktemp("logs")
+    return {name: look(*combination) for name, combination in combinations.items()}
 
 
 @pytest.mark.parametrize("combination", ["alone", "both, ours only"])

@@ -7,8 +7,6 @@
 import base64
 import http.client
 import json
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 
@@ -21,6 +19,7 @@ import torch
 
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
+from models.demos.wormhole.bge_large_en.tests.vllm.forked import run_forked
 from models.demos.wormhole.bge_large_en.tests.vllm.server import START_LIMIT_S, assert_like, post
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.api_guard import OPEN_PATHS
 
@@ -225,23 +224,13 @@ def test_prompts_come_from_the_checkpoint_or_from_overrides(bge_small, tmp_path,
     assert EmbedIOProcessor._load_st_prompts(str(tmp_path), None) == prompts
 
 
-def test_bench_serve(bge_server, bge_name, bge_small, api_key, vllm_environment):
+def test_bench_serve(bge_server, bge_name, bge_small, api_key, vllm_environment, tmp_path):
     """vLLM's own load generator, unchanged."""
-    command = [
-        sys.executable,
-        "-m",
-        "vllm.entrypoints.cli.main",
-        "bench",
-        "serve",
-        "--backend",
-        "openai-embeddings",
-        "--endpoint",
-        "/v1/embeddings",
-    ]
+    command = ["bench", "serve", "--backend", "openai-embeddings", "--endpoint", "/v1/embeddings"]
     command += ["--base-url", bge_server.url, "--model", bge_name, "--tokenizer", str(bge_small)]
     command += ["--dataset-name", "random", "--random-input-len", "20", "--num-prompts", "16", "--max-concurrency", "8"]
     environment = {**vllm_environment, "OPENAI_API_KEY": api_key}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+    done = run_forked("vllm.entrypoints.cli.main", command, environment, tmp_path)
     lines = {line.partition(":")[0]: line.partition(":")[2].strip() for line in done.stdout.splitlines()}
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     assert (lines["Successful requests"], lines["Failed requests"]) == ("16", "0")

@@ -4,14 +4,12 @@
 
 """The real worker with a small model on boards of one and two chips; each board in a process of its own."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
 
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
 from models.demos.wormhole.bge_large_en.tests.seeded_folder import TINY, seeded_folder
+from models.demos.wormhole.bge_large_en.tests.vllm.forked import run_forked
 
 pytest.importorskip("vllm")
 
@@ -51,10 +49,10 @@ torch.save(said, file)
 
 
 def serve(board: str, model, file, environment, *dtypes: str) -> dict:
-    command = [sys.executable, "-c", SERVE, str(model), str(file), ",".join(map(str, LENGTHS)), *dtypes]
     environment = {**environment, "MESH_DEVICE": board}
     environment.pop("TT_VISIBLE_DEVICES", None)
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+    arguments = [str(model), str(file), ",".join(map(str, LENGTHS)), *dtypes]
+    run = run_forked("serve", arguments, environment, file.parent, code=SERVE)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-4000:]
     return torch.load(file)
 

@@ -3,8 +3,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import json
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +10,7 @@ import torch
 
 from models.demos.wormhole.bge_large_en import vllm_plugin
 from models.demos.wormhole.bge_large_en.runner.batch_plan import PLANNED_AT_ONCE
+from models.demos.wormhole.bge_large_en.tests.vllm.forked import run_forked
 
 pytest.importorskip("vllm")
 
@@ -150,8 +149,7 @@ def configured(vllm_environment, tmp_path_factory) -> dict[str, dict]:
         arguments.append(json.dumps({"flags": flags, "environment": environment}))
     unset = ("MESH_DEVICE", "TT_VISIBLE_DEVICES", "VLLM_NO_USAGE_STATS", "DO_NOT_TRACK")
     environment = {k: v for k, v in vllm_environment.items() if k not in unset}
-    command = [sys.executable, "-c", CONFIGURE, *arguments]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+    run = run_forked("configure", arguments, environment, folder, code=CONFIGURE)
     log, results = run.stdout + run.stderr, []
     for part in run.stdout.split("RESULT ")[1:]:
         results.append(json.loads(part.splitlines()[0]))

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from models.demos.wormhole.bge_large_en.reference.seeded_checkpoint import write_seeded_checkpoint
-from models.demos.wormhole.bge_large_en.tests.vllm.server import START_LIMIT_S, Server
+from models.demos.wormhole.bge_large_en.tests.vllm.server import API_SERVER, START_LIMIT_S, Server
 
 pytest.importorskip("vllm")
 
@@ -29,7 +29,8 @@ def test_a_stop_before_the_server_is_ready(minilm, vllm_environment, tmp_path, m
     # So deep that a warm-up takes seconds.
     deep = dict(hidden_size=384, num_attention_heads=12, intermediate_size=384, num_hidden_layers=64)
     flags = ["--model", str(write_seeded_checkpoint(tmp_path / "deep", minilm, **deep)), "--max-model-len", "256"]
-    server = Server(flags, {**vllm_environment, "PYTHONUNBUFFERED": "1"}, tmp_path / "server.log")
+    environment = {**vllm_environment, "PYTHONUNBUFFERED": "1"}
+    server = Server(flags, environment, tmp_path / "server.log", API_SERVER)
     try:
         deadline = time.monotonic() + START_LIMIT_S
         while moment not in server.log.read_text() and server.process.poll() is None:

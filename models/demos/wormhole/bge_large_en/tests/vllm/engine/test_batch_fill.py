@@ -5,11 +5,10 @@
 """vLLM's real scheduler with the batch-fill wait, in a process of its own; whether it pays: batch_fill_benchmark.py."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
+from models.demos.wormhole.bge_large_en.tests.vllm.forked import run_forked
 from models.demos.wormhole.bge_large_en.tests.vllm.test_platform import BERT, write_sentence_encoder
 
 pytest.importorskip("vllm")
@@ -77,8 +76,7 @@ print("SAID", json.dumps(said))
 
 def test_small_batches_wait_for_more(vllm_environment, tmp_path):
     model = write_sentence_encoder(tmp_path / "bert", BERT)
-    command = [sys.executable, "-c", SCENARIO, model]
-    run = subprocess.run(command, env=vllm_environment, capture_output=True, text=True, timeout=300)
+    run = run_forked("scenario", [model], vllm_environment, tmp_path, code=SCENARIO)
     assert "SAID " in run.stdout, run.stdout[-2000:] + run.stderr[-4000:]
     assert json.loads(run.stdout.split("SAID ")[1].splitlines()[0]) == {
         "fewer than a step are held, and the engine goes round": ["held", "held", True],

@@ -9,8 +9,6 @@ How long the longest take: pytest -s -k eight_megabytes
 
 import json
 import random
-import subprocess
-import sys
 import time
 from functools import cache
 from types import SimpleNamespace
@@ -28,6 +26,7 @@ from vllm.renderers.params import TokenizeParams  # noqa: E402
 from vllm.tokenizers.hf import get_cached_tokenizer  # noqa: E402
 
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES  # noqa: E402
+from models.demos.wormhole.bge_large_en.tests.vllm.forked import run_forked
 from models.demos.wormhole.bge_large_en.tests.vllm.hardening.odd_texts import ODD_TEXTS  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import long_texts  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.long_texts import MAX_TIMES, shortened  # noqa: E402
@@ -240,10 +239,9 @@ print(json.dumps(answer))
 """
 
 
-def test_vllms_renderer_has_it_from_the_platform(vllm_environment, minilm):
+def test_vllms_renderer_has_it_from_the_platform(vllm_environment, minilm, tmp_path):
     """In a process of its own, whose configuration the platform has completed; no engine."""
-    command = [sys.executable, "-c", RENDERED, str(minilm)]
-    done = subprocess.run(command, env=vllm_environment, capture_output=True, text=True, timeout=300)
+    done = run_forked("rendered", [str(minilm)], vllm_environment, tmp_path, code=RENDERED)
     assert done.returncode == 0, done.stderr[-3000:]
     bounded, unbounded, refusal = json.loads(done.stdout.splitlines()[-1])
     assert bounded == [[4, 3, 3]] * 2 and unbounded == [[3]] * 2 and "at least 8193 tokens" in refusal

@@ -8,18 +8,17 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 from argparse import ArgumentParser, Namespace
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pydantic import BaseModel, ValidationError, field_validator
 
 pytest.importorskip("vllm")
 
+from models.demos.wormhole.bge_large_en.tests.vllm.forked import run_forked
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.start import check, one_line, prepare  # noqa: E402
 
-API_SERVER = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
+API_SERVER = "vllm.entrypoints.openai.api_server"
 
 
 def refusal(**options) -> str:
@@ -107,15 +106,13 @@ WRONG = {  # flags, and words of the error
 
 
 @pytest.fixture(scope="module")
-def ended(bge_small, vllm_environment) -> dict[str, subprocess.CompletedProcess]:
-    """A server with each; two at a time."""
-
-    def run(flags: list[str]) -> subprocess.CompletedProcess:
-        command = [*API_SERVER, "--model", str(bge_small), *flags]
-        return subprocess.run(command, env=vllm_environment, capture_output=True, text=True, timeout=300)
-
-    with ThreadPoolExecutor(2) as pool:
-        return dict(zip(WRONG, pool.map(run, (flags for flags, _ in WRONG.values())), strict=True))
+def ended(bge_small, vllm_environment, tmp_path_factory) -> dict[str, subprocess.CompletedProcess]:
+    """A server with each."""
+    folder = tmp_path_factory.mktemp("ended")
+    return {
+        name: run_forked(API_SERVER, ["--model", str(bge_small), *flags], vllm_environment, folder)
+        for name, (flags, _) in WRONG.items()
+    }
 
 
 @pytest.mark.parametrize("name", WRONG)
