@@ -278,7 +278,7 @@ with modelled math fidelity, and the frontier of precisions.
             model(
                 *(
                     f"tests/runner/test_{name}.py"
-                    for name in "mesh core_grid nine_rows spread forward_properties".split()
+                    for name in "mesh core_grid nine_rows spread forward_properties plan_properties".split()
                 )
             )
             + model(
