@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 pytest_plugins = ["models.emulated_wormhole.pytest_plugin"]
-# Fixtures of a session, each of them a server that takes half a minute to start, and what else asks for it.
+# Fixtures of a session, each of them a server, and what else asks for it; the one that takes longest to start first.
 SERVERS = {
+    "server": "server|client",
+    "cross_server": "cross_server",
     "loaded_server": "loaded_server",
     "bge_server": "bge_server",
-    "cross_server": "cross_server",
-    "server": "server|client",
 }
 
 
