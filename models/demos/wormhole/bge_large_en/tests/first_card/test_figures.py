@@ -88,6 +88,7 @@ def test_a_report_without_times_is_refused(tmp_path, capsys, text, says):
 def test_the_time_model_follows_a_report(tmp_path, capfd):
     """A step that takes 1.3 times what the model says moves it towards that."""
     pytest.importorskip("models.emulated_wormhole")
+    pytest.importorskip("scipy")
     at = dict(what="performance 8x128", measured=1.0, estimated=None, unit="sentences/s")
     assert command.main(["--fit", str(a_report(tmp_path, [{**at, "us": 8000.0}]))]) == 0
     before, _ = ratios(capfd.readouterr().out)

@@ -7,6 +7,8 @@
 import pytest
 import torch
 
+pytest.importorskip("scipy")
+
 import ttnn
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Place, default_buckets
 from models.demos.wormhole.bge_large_en.runner.inputs import Row
