@@ -49,8 +49,11 @@ def general_plugin() -> None:
     """Register the architectures, and have the official TT plugin's platform, where that is active, serve them too."""
     from vllm.platforms import current_platform
 
+    from models.demos.wormhole.bge_large_en.vllm_plugin.checkpoint_config import say_positions_are_absolute
+
     register_models()
     register_models(_CROSS_ENCODERS, CROSS_ENCODER_CLASS)
+    say_positions_are_absolute()
     platform = type(current_platform)
     if f"{platform.__module__}.{platform.__qualname__}" != PLATFORM_CLASS:
         from models.demos.wormhole.bge_large_en.vllm_plugin.companion import attach

@@ -17,6 +17,17 @@ if TYPE_CHECKING:
 logger = init_logger("vllm.tt_pooling.checkpoint_config")
 
 
+def say_positions_are_absolute() -> None:
+    """Give XLM-R's config, in this process, the position_embedding_type that transformers 5 no longer has nor saves.
+
+    vLLM 0.25.1 reads it of every XLMRobertaModel, and ends in an AttributeError. A config.json that has one keeps it.
+    """
+    from transformers import XLMRobertaConfig
+
+    if not hasattr(XLMRobertaConfig, "position_embedding_type"):
+        XLMRobertaConfig.position_embedding_type = "absolute"  # type: ignore[attr-defined]
+
+
 def check_dims(model_config: "ModelConfig") -> None:
     """ValueError, naming it, for what the encoder does not compute, or a length past the checkpoint's positions."""
     most = BertDims.from_hf(model_config.hf_config).max_position_embeddings

@@ -11,10 +11,16 @@ import pytest
 pytest.importorskip("vllm")
 pytest.importorskip("sentence_transformers")
 
+from transformers import XLMRobertaConfig  # noqa: E402
 from vllm.config import PoolerConfig  # noqa: E402
 from vllm.engine.arg_utils import EngineArgs  # noqa: E402
 from vllm.pooling_params import PoolingParams  # noqa: E402
 
+from models.demos.wormhole.bge_large_en.tests.family.seeded_family import (  # noqa: E402
+    TINY_XLMR,
+    tiny_xlmr_tokenizer,
+    write_encoder,
+)
 from models.demos.wormhole.bge_large_en.tests.saved_checkpoints import (  # noqa: E402
     AGES,
     by_transformers,
@@ -24,6 +30,7 @@ from models.demos.wormhole.bge_large_en.tests.saved_checkpoints import (  # noqa
 from models.demos.wormhole.bge_large_en.vllm_plugin.checkpoint_config import (  # noqa: E402
     accept_own_width,
     pool_as_the_checkpoint,
+    say_positions_are_absolute,
 )
 
 
@@ -90,6 +97,38 @@ def test_what_sentence_transformers_does_by_itself_is_said(tmp_path, monkeypatch
     )
     pooled(folder)
     assert len(said) == 2 and "default_prompt_name is 'q'" in said[0] and "similarity_fn_name is 'dot'" in said[1]
+
+
+# --- XLM-R's positions ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def xlmr(tmp_path, monkeypatch):
+    """A folder as transformers 5 saves it, in a process in which the plugin has said nothing yet."""
+    monkeypatch.setattr(XLMRobertaConfig, "position_embedding_type", "", raising=False)
+    monkeypatch.delattr(XLMRobertaConfig, "position_embedding_type")  # what was there, if anything, comes back
+    folder = write_encoder(tmp_path / "xlmr", tiny_xlmr_tokenizer(), **TINY_XLMR)
+    assert "position_embedding_type" not in json.loads((folder / "config.json").read_text())
+    return folder
+
+
+@pytest.fixture
+def no_plugins(monkeypatch):
+    monkeypatch.setattr("vllm.plugins.load_general_plugins", lambda: None)
+
+
+def test_vllm_still_reads_what_xlm_r_has_no_more(xlmr, no_plugins):
+    """When this fails: vLLM asks with a default, and say_positions_are_absolute can go."""
+    with pytest.raises(AttributeError, match="position_embedding_type"):
+        config_of(xlmr)
+
+
+def test_xlm_r_of_transformers_5_is_configured(xlmr, no_plugins):
+    say_positions_are_absolute()
+    config = config_of(xlmr)
+    assert config.hf_config.position_embedding_type == "absolute" and config.max_model_len == 512
+    rewrite(xlmr / "config.json", lambda config: config | {"position_embedding_type": "relative_key"})
+    assert config_of(xlmr).hf_config.position_embedding_type == "relative_key"
 
 
 # --- dimensions ------------------------------------------------------------------------------------------------------
