@@ -13,7 +13,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-MODEL = "models.demos.wormhole.bge_large_en.demo.generator_vllm:BGEForEmbedding"
+_DEMO = "models.demos.wormhole.bge_large_en.demo"
+ENCODER, CROSS_ENCODER = (
+    f"{_DEMO}.generator_vllm:BGEForEmbedding",
+    f"{_DEMO}.cross_encoder:BGEForSequenceClassification",
+)
 COMPANION = "from models.demos.wormhole.bge_large_en.vllm_plugin import companion"
 SERVED = (
     "BAAI/bge-large-en-v1.5",
@@ -21,7 +25,9 @@ SERVED = (
     "BAAI/bge-small-en-v1.5",
     "sentence-transformers/all-MiniLM-L6-v2",
 )
-ARCHITECTURES = ("TTBertModel", "BGEForEmbedding")
+ENCODERS = ("TTBertModel", "BGEForEmbedding", "TTRobertaModel", "TTXLMRobertaModel")
+CROSS_ENCODERS = tuple(f"TT{kind}ForSequenceClassification" for kind in ("Bert", "Roberta", "XLMRoberta"))
+CLASSES = dict.fromkeys(ENCODERS, ENCODER) | dict.fromkeys(CROSS_ENCODERS, CROSS_ENCODER)
 
 # Names of the edits, for messages.
 REGISTRATION = "registration of the models"
@@ -37,19 +43,22 @@ ENTRY = '        "{}",\n'
 REGISTER_HEAD = "\n    # BGE, MiniLM - Embeddings\n"
 # How the fork and the plugin register a model: the function, and the line of its first argument.
 REGISTER = {"ModelRegistry.register_model": "", "_register_model_if_missing": "        ModelRegistry,\n"}
+# What for: the fork's vLLM 0.10 would take a cross-encoder of ours for an encoder, as it does not know score_type.
+ARCHITECTURES = {"ModelRegistry.register_model": ENCODERS, "_register_model_if_missing": tuple(CLASSES)}
 
 # Of the fork only: the plugin's vLLM has one engine.
 ENGINE_CHOICE = f"""\
     @classmethod
     def pre_register_and_update(cls, parser=None) -> None:
-        # vLLM's BertModel is for the V0 engine only, and the engine is chosen
-        # before check_and_update_config is called.
+        # vLLM's own encoders are for the V0 engine only, and the engine is
+        # chosen before check_and_update_config is called.
         from vllm import ModelRegistry
 
-        ModelRegistry.register_model(
-            "BertModel",
-            "{MODEL}",
-        )
+        for name in ("BertModel", "RobertaModel", "XLMRobertaModel"):
+            ModelRegistry.register_model(
+                name,
+                "{ENCODER}",
+            )
 
 """
 
@@ -78,7 +87,8 @@ REQUEST = f"""\
 
 
 def _registration(function: str, architecture: str) -> str:
-    return f'    {function}(\n{REGISTER[function]}        "{architecture}",\n        "{MODEL}",\n    )\n'
+    names = f'        "{architecture}",\n        "{CLASSES[architecture]}",\n'
+    return f"    {function}(\n{REGISTER[function]}{names}    )\n"
 
 
 def _some_of(head: str, lines: Iterable[str]) -> str:
@@ -92,7 +102,7 @@ BLOCKS = {
     CHOICE: re.escape(WORKER),
     ENGINE: re.escape(ENGINE_CHOICE),
     ENTRIES: _some_of(ENTRIES_HEAD, map(ENTRY.format, SERVED)),
-    REGISTRATION: _some_of(REGISTER_HEAD, (_registration(f, a) for f in REGISTER for a in ARCHITECTURES)),
+    REGISTRATION: _some_of(REGISTER_HEAD, (_registration(f, a) for f, names in ARCHITECTURES.items() for a in names)),
 }
 
 # What to do about a form that is not served.
@@ -171,15 +181,15 @@ def _register(function: ast.FunctionDef) -> Edit:
         calls = [ast.unparse(node.func) for node in ast.walk(statement) if isinstance(node, ast.Call)]
         if known := [name for name in calls if name in REGISTER]:
             last, call = statement, known[-1]
-        ours = _strings(statement).intersection(ARCHITECTURES)
+        ours = _strings(statement).intersection(CLASSES)
         typed |= ours
         # the class stands in the same statement, or in a variable
-        if ours and MODEL not in (_strings(statement) - ours or _strings(function)):
-            where = f"{function.name} registers {sorted(ours)} as another class than {MODEL}"
+        if missing := {CLASSES[name] for name in ours} - (_strings(statement) - ours or _strings(function)):
+            where = f"{function.name} registers {sorted(ours)} as another class than {', '.join(sorted(missing))}"
             raise UnknownForm(f"{where}; take that registration out")
     if last is None:
         raise UnknownForm(f"{function.name} calls none of {list(REGISTER)}; {KNOWN}")
-    calls = [_registration(call, name) for name in ARCHITECTURES if name not in typed]
+    calls = [_registration(call, name) for name in ARCHITECTURES[call] if name not in typed]
     return Edit(REGISTRATION, _after(last), "".join([REGISTER_HEAD, *calls]) if calls else "")
 
 

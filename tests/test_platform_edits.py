@@ -14,17 +14,19 @@ from models.demos.wormhole.bge_large_en.demo import registration
 from models.demos.wormhole.bge_large_en.tests.vllm.lookalikes import FORMS, LISTED, PLUGIN, change, write
 
 # The lines added, but for empty ones.
-REGISTRATION = """\
-+    # BGE, MiniLM - Embeddings
-+    ModelRegistry.register_model(
-+        "TTBertModel",
-+        "models.demos.wormhole.bge_large_en.demo.generator_vllm:BGEForEmbedding",
-+    )
-+    ModelRegistry.register_model(
-+        "BGEForEmbedding",
-+        "models.demos.wormhole.bge_large_en.demo.generator_vllm:BGEForEmbedding",
-+    )
-"""
+CLASS = "models.demos.wormhole.bge_large_en.demo.generator_vllm:BGEForEmbedding"
+CROSS_CLASS = "models.demos.wormhole.bge_large_en.demo.cross_encoder:BGEForSequenceClassification"
+ENCODERS = ("TTBertModel", "BGEForEmbedding", "TTRobertaModel", "TTXLMRobertaModel")
+CROSS_ENCODERS = ("TTBertForSequenceClassification", "TTRobertaForSequenceClassification")
+CROSS_ENCODERS += ("TTXLMRobertaForSequenceClassification",)
+
+
+def registration_of(names: tuple[str, ...], path: str) -> str:
+    call = '+    ModelRegistry.register_model(\n+        "{}",\n+        "{}",\n+    )\n'
+    return "".join(call.format(name, path) for name in names)
+
+
+REGISTRATION = "+    # BGE, MiniLM - Embeddings\n" + registration_of(ENCODERS, CLASS)
 ENTRIES = """\
 +        # BGE, MiniLM - Embeddings
 +        "BAAI/bge-large-en-v1.5",
@@ -35,13 +37,14 @@ ENTRIES = """\
 ENGINE = """\
 +    @classmethod
 +    def pre_register_and_update(cls, parser=None) -> None:
-+        # vLLM's BertModel is for the V0 engine only, and the engine is chosen
-+        # before check_and_update_config is called.
++        # vLLM's own encoders are for the V0 engine only, and the engine is
++        # chosen before check_and_update_config is called.
 +        from vllm import ModelRegistry
-+        ModelRegistry.register_model(
-+            "BertModel",
-+            "models.demos.wormhole.bge_large_en.demo.generator_vllm:BGEForEmbedding",
-+        )
++        for name in ("BertModel", "RobertaModel", "XLMRobertaModel"):
++            ModelRegistry.register_model(
++                name,
++                "models.demos.wormhole.bge_large_en.demo.generator_vllm:BGEForEmbedding",
++            )
 """
 CHOICE = """\
 +        # Pooling models (encoders) have neither KV cache nor decode: this sets
@@ -57,7 +60,8 @@ CHECK = """\
 +            companion.check_pooling_request(processed_inputs, params)
 +            return
 """
-GUARDED = REGISTRATION.replace(
+# The plugin's vLLM knows cross-encoders, the fork's does not.
+GUARDED = (REGISTRATION + registration_of(CROSS_ENCODERS, CROSS_CLASS)).replace(
     "ModelRegistry.register_model(\n", "_register_model_if_missing(\n+        ModelRegistry,\n"
 )
 DIFFS = {
@@ -105,10 +109,14 @@ def test_the_changed_platform_does_what_it_should(tool, tmp_path, monkeypatch, f
 
     if ENGINE in DIFFS[form]:
         platform.pre_register_and_update()
-        assert registered.pop("BertModel") == registration.MODEL_CLASS
+        assert {registered.pop(name) for name in registration.ENCODERS} == {registration.MODEL_CLASS}
     registered["TTLlamaForCausalLM"] = "there before"
     assert configure("BertModel", runner_type="pooling") == "the pooling worker"
-    assert {registered[name] for name in ("TTBertModel", "BGEForEmbedding")} == {registration.MODEL_CLASS}
+    assert {registered[name] for name in registration.ARCHITECTURES} == {registration.MODEL_CLASS}
+    classifiers = {name: path for name, path in registered.items() if name.endswith("ForSequenceClassification")}
+    assert classifiers == (dict.fromkeys(CROSS_ENCODERS, vllm_plugin.CROSS_ENCODER_CLASS) if form in PLUGINS else {})
+    for name in registration.ENCODERS:
+        assert configure(name, runner_type="pooling") == "the pooling worker"
     assert configure("LlamaForCausalLM", runner_type="generate").endswith("TTWorker")
     assert configure("LlamaForCausalLM").endswith("TTWorker")  # as the platforms' own tests do
 

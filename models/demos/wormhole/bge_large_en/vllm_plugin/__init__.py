@@ -18,11 +18,13 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.quiet import be_calm
 
 __all__ = ["CROSS_ENCODERS", "PLATFORM_CLASS", "REGISTERED", "SERVED", "general_plugin", "platform_plugin"]
 
-CROSS_ENCODERS = tuple(f"{kind}ForSequenceClassification" for kind in ("Bert", "Roberta", "XLMRoberta"))
 CROSS_ENCODER_CLASS = "models.demos.wormhole.bge_large_en.demo.cross_encoder:BGEForSequenceClassification"
-_CROSS_ENCODERS = tuple(f"TT{name}" for name in CROSS_ENCODERS)
-REGISTERED = (*ARCHITECTURES, *_CROSS_ENCODERS)
-SERVED = (*ENCODERS, *CROSS_ENCODERS, *REGISTERED)  # architectures of config.json
+_HEADS = tuple(f"{kind}ForSequenceClassification" for kind in ("Bert", "Roberta", "XLMRoberta"))
+_REGISTERED_HEADS = tuple(f"TT{name}" for name in _HEADS)
+# Of config.json, and what Tenstorrent's platforms make of them before the engine sees them.
+CROSS_ENCODERS = (*_HEADS, *_REGISTERED_HEADS)
+REGISTERED = (*ARCHITECTURES, *_REGISTERED_HEADS)
+SERVED = (*ENCODERS, *ARCHITECTURES, *CROSS_ENCODERS)
 
 PLATFORM_CLASS = f"{__name__}.platform.TTPoolingPlatform"
 PLATFORM_GROUP = "vllm.platform_plugins"
@@ -52,7 +54,7 @@ def general_plugin() -> None:
     from models.demos.wormhole.bge_large_en.vllm_plugin.checkpoint_config import say_positions_are_absolute
 
     register_models()
-    register_models(_CROSS_ENCODERS, CROSS_ENCODER_CLASS)
+    register_models(_REGISTERED_HEADS, CROSS_ENCODER_CLASS)
     say_positions_are_absolute()
     platform = type(current_platform)
     if f"{platform.__module__}.{platform.__qualname__}" != PLATFORM_CLASS:

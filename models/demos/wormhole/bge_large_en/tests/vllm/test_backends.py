@@ -25,6 +25,8 @@ WORKER = f"{PLUGIN}.engine.worker.TTPoolingWorker"
 OURS, THEIRS = f"{PLUGIN}.platform.TTPoolingPlatform", "vllm_tt_plugin.platform.TTPlatform"
 SMALL = {"hidden_size": 64, "intermediate_size": 64, "num_attention_heads": 1, "num_hidden_layers": 1}
 BERT = {"architectures": ["BertModel"], "model_type": "bert", "vocab_size": 1000, **SMALL}
+XLMR = BERT | {"architectures": ["XLMRobertaModel"], "model_type": "xlm-roberta", "position_embedding_type": "absolute"}
+CROSS = BERT | {"architectures": ["BertForSequenceClassification"], "id2label": {"0": "LABEL_0"}}
 LLAMA = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 1000, **SMALL}
 
 # Arguments: model folders. Prints one JSON object: the platform, then what became of each model.
@@ -64,10 +66,11 @@ print("FOUND", json.dumps([f"{kind.__module__}.{kind.__qualname__}", *found]))
 @pytest.fixture(scope="module")
 def models(tmp_path_factory) -> list[str]:
     folder = tmp_path_factory.mktemp("models")
-    for name, config in (("bert", BERT), ("llama", LLAMA)):
+    configs = {"bert": BERT, "llama": LLAMA, "xlmr": XLMR, "cross": CROSS}
+    for name, config in configs.items():
         (folder / name).mkdir()
         (folder / name / "config.json").write_text(json.dumps(config))
-    return [str(folder / "bert"), str(folder / "llama")]
+    return [str(folder / name) for name in configs]
 
 
 def install(folder: Path, write_distribution, *, plugin: str | None) -> Path:
@@ -92,7 +95,7 @@ def install(folder: Path, write_distribution, *, plugin: str | None) -> Path:
 
 @pytest.fixture(scope="module")
 def found(models, write_distribution, tmp_path_factory) -> dict[str, list]:
-    """For each combination of what is installed and allowed: the platform, then BERT's and Llama's configuration."""
+    """For each combination of what is installed and allowed: the platform, then each model's configuration, and the log."""
     alone = install(tmp_path_factory.mktemp("alone"), write_distribution, plugin=None)
     both = install(tmp_path_factory.mktemp("both"), write_distribution, plugin=lookalikes.PLUGIN)
     combinations = {
@@ -124,8 +127,8 @@ def found(models, write_distribution, tmp_path_factory) -> dict[str, list]:
 
 @pytest.mark.parametrize("combination", ["alone", "both, ours only"])
 def test_our_platform_serves_without_the_plugin(found, combination):
-    platform, bert, llama, _ = found[combination]
-    assert platform == OURS and bert["worker"] == WORKER
+    platform, bert, llama, *others, _ = found[combination]
+    assert platform == OURS and {model["worker"] for model in (bert, *others)} == {WORKER}
     assert "serves runner type 'pooling' only" in llama
 
 
@@ -134,8 +137,10 @@ PATCHED = ("patched", "patched, tt only", "patched, wrapped", "patched, wrapped,
 
 @pytest.mark.parametrize("combination", ["both", *(pytest.param(name, marks=patching) for name in PATCHED)])
 def test_the_plugins_platform_serves_encoders_with_our_worker(found, combination):
-    platform, bert, llama, _ = found[combination]
+    platform, bert, llama, xlmr, cross, _ = found[combination]
     assert platform == THEIRS
+    assert (xlmr["worker"], xlmr["architectures"]) == (WORKER, ["TTXLMRobertaModel"])
+    assert (cross["worker"], cross["architectures"]) == (WORKER, ["TTBertForSequenceClassification"])
     assert bert["worker"] == WORKER and bert["architectures"] == ["TTBertModel"]
     assert bert["budget"] == 4 * 128 and bert["chunked"] is False
     assert bert["good"] is None
@@ -152,7 +157,7 @@ def test_the_change_is_logged_where_nothing_was_patched(found):
 
 
 def test_vllm_plugins_turns_it_off(found):
-    platform, bert, llama, _ = found["both, tt only"]
+    platform, bert, llama, *_ = found["both, tt only"]
     assert platform == THEIRS
     assert "No TT model architecture is registered for ['TTBertModel']" in bert
     assert llama["worker"] == "vllm_tt_plugin.worker.TTWorker"

@@ -70,10 +70,19 @@ def test_a_refusal_is_a_value_error_where_vllm_has_no_class_for_it(monkeypatch):
     assert isinstance(error, ValueError) and str(error) == "no tokens" and error.parameter == "input"
 
 
-def test_the_worker_answers_what_the_forks_engine_calls():
+@pytest.mark.parametrize(
+    "architecture, task",
+    [
+        ("BertModel", "embed"),
+        ("TTXLMRobertaModel", "embed"),
+        ("BertForSequenceClassification", "classify"),
+        ("TTXLMRobertaForSequenceClassification", "classify"),
+    ],
+)
+def test_the_worker_answers_what_the_forks_engine_calls(architecture, task):
     worker = object.__new__(TTPoolingWorker)
-    worker.model_config = SimpleNamespace(architectures=["BertModel"])
-    assert worker.get_supported_pooling_tasks() == ("embed",)
+    worker.model_config = SimpleNamespace(architectures=[architecture])
+    assert worker.get_supported_pooling_tasks() == (task,)
     assert worker.initialize_cache(num_gpu_blocks=1, num_cpu_blocks=0) is None
 
 
