@@ -68,7 +68,12 @@ def seeded_model(seed: int = 0, labels: int | None = None, **config):
 
 def write_encoder(folder: Path, tokenizer, pooling: str = "mean", normalize: bool = True, seed: int = 0, **config):
     """A folder in the layout of sentence-transformers with seeded weights; returns it."""
-    seeded_model(seed, **config).save_pretrained(folder)
+    return write_modules(folder, seeded_model(seed, **config), tokenizer, pooling, normalize)
+
+
+def write_modules(folder: Path, model, tokenizer, pooling: str, normalize: bool) -> Path:
+    """A folder in the layout of sentence-transformers of transformers' `model`; returns it."""
+    model.save_pretrained(folder)
     if tokenizer is not None:
         tokenizer.save_pretrained(folder)
     modules = [("", "Transformer"), ("1_Pooling", "Pooling")] + [("2_Normalize", "Normalize")] * normalize

@@ -2,11 +2,12 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""Real servers of a seeded XLM-RoBERTa and of a classifier with three labels, and both kinds offline."""
+"""Real servers of a seeded XLM-RoBERTa and of a classifier with three labels, both kinds offline, and two at once."""
 
 import json
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
 from models.demos.wormhole.bge_large_en.tests.family.seeded_family import (
+    TINY_BERT,
     TINY_XLMR,
     tiny_xlmr_tokenizer,
     write_cross_encoder,
@@ -89,3 +91,35 @@ def test_offline_classes_and_scores(labelled, cross_encoder, vllm_environment):
         if asked:
             expected = torch.sigmoid(logits(folder, [pairs[0]] * len(pairs[1]), pairs[1])[:, 0])
             torch.testing.assert_close(torch.tensor(scores), expected, atol=0.01, rtol=0)
+
+
+def test_one_card_retrieves_and_another_reranks(cross_encoder, vllm_environment, tmp_path):
+    """Two servers on an emulated machine of four n300, each with a card: the best four of twelve, in the other's order."""
+    folder = write_encoder(tmp_path / "tiny-encoder", AutoTokenizer.from_pretrained(cross_encoder), **TINY_BERT)
+    query, best = SENTENCES[40], 4
+    with ExitStack() as stack:
+        retriever, reranker = (
+            stack.enter_context(serving(FLAGS, environment, log, wait=False, program=program_for(model)))
+            for model, environment, log in (
+                (folder, vllm_environment | card(0), tmp_path / "log 0"),
+                (cross_encoder, vllm_environment | card(1), tmp_path / "log 1"),
+            )
+        )
+        for server in (retriever, reranker):
+            server.wait_until_healthy()
+        found = json.load(post(retriever, "/v1/embeddings", {"input": [query, *TEXTS]}))["data"]
+        vectors = torch.tensor([item["embedding"] for item in found])
+        nearest = (vectors[1:] @ vectors[0]).topk(best).indices.tolist()
+        documents = [TEXTS[i] for i in nearest]
+        ranked = json.load(post(reranker, "/rerank", {"query": query, "documents": documents}))["results"]
+    assert_like(vectors, ReferenceEncoder.from_pretrained(folder).encode([query, *TEXTS]))
+    wanted = torch.sigmoid(logits(cross_encoder, [query] * best, documents)[:, 0])
+    scores = [item["relevance_score"] for item in ranked]
+    assert len(scores) == best and scores == sorted(scores, reverse=True)
+    torch.testing.assert_close(torch.tensor(scores), wanted[[item["index"] for item in ranked]], atol=0.01, rtol=0)
+    for server in (retriever, reranker):
+        assert "Opened a mesh of 2 chip(s), (1, 2)" in server.log.read_text(), server.tail()
+
+
+def card(number: int) -> dict[str, str]:
+    return {"MESH_DEVICE": "T3K", "TT_VISIBLE_DEVICES": str(number), "EMULATED_WORMHOLE": "1"}
