@@ -41,7 +41,7 @@ if __name__ == "__main__":
     llm = LLM(model=model, max_model_len=int(length), additional_config=json.loads(config))
     classes = [output.outputs.probs for output in llm.classify(texts)]
     scores = [output.outputs.score for output in llm.score(*pairs)] if pairs else []
-    print(json.dumps([classes, scores]))
+    print("FOUND", json.dumps([classes, scores]))
 """
 
 
@@ -84,7 +84,8 @@ def test_offline_classes_and_scores(labelled, cross_encoder, vllm_environment):
         command = [sys.executable, "-c", OFFLINE, *given]
         done = subprocess.run(command, env=vllm_environment, capture_output=True, text=True, timeout=900)
         assert done.returncode == 0, done.stderr[-3000:]
-        classes, scores = json.loads(done.stdout.splitlines()[-1])
+        (line,) = (line for line in done.stdout.splitlines() if line.startswith("FOUND "))
+        classes, scores = json.loads(line.removeprefix("FOUND "))
         wanted = logits(folder, TEXTS)
         wanted = torch.softmax(wanted, -1) if folder == labelled else torch.sigmoid(wanted)
         torch.testing.assert_close(torch.tensor(classes), wanted, atol=0.01, rtol=0)
