@@ -6,7 +6,19 @@
 
 Where each stands: config.json, modules.json, 1_Pooling/config.json, sentence_bert_config.json and
 config_sentence_transformers.json of huggingface.co/<name>, and where a prompt is in none of them the model card. No hub
-was in reach where this was written, so these values have yet to be compared with those files.
+was in reach where this was written. In stored public pages of it these were seen, and agree:
+
+- config.json: of bge-m3 (in its onnx folder) and bge-reranker-v2-m3; of fine-tunes or copies that name what they are
+  made of: bge-reranker base and large, ms-marco-MiniLM L6 and L12 (with Identity), multilingual-e5 base and large,
+  gte-base, mxbai-embed-large, arctic-embed-m, paraphrase-multilingual-MiniLM (by its path);
+- modules.json: e5 small and base v2, multilingual-e5-base and arctic-embed-s (with Normalize), UAE-Large (without), and
+  mxbai-embed-large by its 229 bytes, which are UAE-Large's;
+- pooling and length: e5-base-v2, and by a fine-tune's card paraphrase-multilingual-MiniLM, with no Normalize; length
+  alone: arctic-embed l and m-v1.5, and multi-qa-MiniLM by fine-tunes;
+- prompts: arctic-embed-m-v1.5, in mteb's models;
+- all of all-MiniLM-L6-v2, in a registry package.
+
+The others have yet to be compared.
 """
 
 from dataclasses import dataclass
@@ -34,7 +46,7 @@ SEARCH = "Represent this sentence for searching relevant passages: "
 class Known:
     """config: of config.json. length: tokens of sentence_bert_config.json. pooling: "cls", "mean", "" for a pair's logit.
 
-    normalize: whether modules.json has a Normalize, None where that was not looked up. query, passage: prompts.
+    normalize: whether modules.json has a Normalize, None for a pair's logit. query, passage: prompts.
     matryoshka: whether it was trained for fewer dimensions. activation: of a cross-encoder's config, None for none.
     """
 
@@ -89,7 +101,7 @@ CHECKPOINTS: dict[str, Known] = {
     "thenlper/gte-base": Known(_config(BERT, BASE, 12), 512),
     "thenlper/gte-large": Known(_config(BERT, LARGE, 24), 512),
     "mixedbread-ai/mxbai-embed-large-v1": _bge(LARGE, 24, normalize=False, matryoshka=True),
-    "WhereIsAI/UAE-Large-V1": _bge(LARGE, 24, normalize=None),
+    "WhereIsAI/UAE-Large-V1": _bge(LARGE, 24, normalize=False),
     "Snowflake/snowflake-arctic-embed-xs": _bge(SMALL, 6),
     "Snowflake/snowflake-arctic-embed-s": _bge(SMALL, 12),
     "Snowflake/snowflake-arctic-embed-m": _bge(BASE, 12),
@@ -114,7 +126,7 @@ def guide_rows() -> list[str]:
     """Of VLLM_INTEGRATION.md's table: the checkpoints that are served alike in a row."""
     alike: dict[tuple[str, ...], list[str]] = {}
     for name, known in CHECKPOINTS.items():
-        normalized = {True: ", normalised", False: ", not normalised", None: ""}[known.normalize]
+        normalized = ", normalised" if known.normalize else ", not normalised"
         vectors = known.pooling.upper() + normalized + ", Matryoshka" * known.matryoshka
         scores = f"scores: {'logits' if known.activation == 'Identity' else 'sigmoid'}"
         prompts = [f"`{prompt}`" if prompt else "" for prompt in (known.query, known.passage)]
