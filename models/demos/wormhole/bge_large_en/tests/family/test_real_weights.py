@@ -2,18 +2,21 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""A cross-encoder of MiniLM-L6's real encoder, with a seeded head as no package has a trained one: pairs of STS-B.
+"""Cross-encoders of MiniLM-L6's real encoder, as no package has a trained one: fifty queries of STS-B, ten documents each.
 
-The ranks are of no use to anybody; they tell whether the device orders documents as fp32 does.
+`seeded` has a seeded head: its ranks are of no use to anybody. `trained` was fine-tuned here on STS-B's training part,
+and puts the right document first; its logits spread as a reranker's do. Two logits that are each within a tolerance of
+fp32 may change places: so an order may differ from fp32's between documents whose fp32 logits are less than LOGITS apart,
+and nowhere else. How many whole orders are the same is printed (-s).
 """
 
-import json
+import random
 import shutil
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
-from transformers import AutoModelForSequenceClassification
+from safetensors.torch import load_file
+from transformers import AutoConfig, AutoModelForSequenceClassification
 
 import ttnn
 from models.demos.wormhole.bge_large_en.demo.checkpoints import registry_minilm, stsb_test
@@ -25,30 +28,49 @@ QUERIES, DOCUMENTS = 50, 10
 LOGITS = 0.01  # in `accuracy`
 LEAST = 4  # score of an STS-B pair whose second sentence the first is a query for, as in the derived retrieval task
 
-pytestmark = pytest.mark.quality
+STEPS = 30  # of training
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+@pytest.fixture(scope="module", params=["seeded", "trained"])
+def folder(request, tmp_path_factory):
     minilm = registry_minilm()
     if minilm is None:
         pytest.skip("all-MiniLM-L6-v2 is not installed")
-    folder = tmp_path_factory.mktemp("real") / "cross-encoder"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp(request.param) / "cross-encoder"
+    config = AutoConfig.from_pretrained(minilm, num_labels=1)
+    model = AutoModelForSequenceClassification.from_config(config).eval()
+    model.bert.load_state_dict(load_file(minilm / "model.safetensors"), strict=False)
     generator = torch.Generator().manual_seed(0)
-    head = {"pooler.dense": (384, 384), "classifier": (1, 384)}
-    state = {f"bert.{name}": t for name, t in load_file(minilm / "model.safetensors").items() if "pooler" not in name}
-    for name, size in head.items():
-        prefix = "bert." if name.startswith("pooler") else ""
-        state[f"{prefix}{name}.weight"] = torch.randn(size, generator=generator) / 384**0.5
-        state[f"{prefix}{name}.bias"] = torch.zeros(size[0])
-    save_file(state, folder / "model.safetensors", {"format": "pt"})
-    config = json.loads((minilm / "config.json").read_text())
-    config |= {"architectures": ["BertForSequenceClassification"], "id2label": {"0": "LABEL_0"}}
-    (folder / "config.json").write_text(json.dumps(config))
+    with torch.no_grad():
+        for layer in (model.bert.pooler.dense, model.classifier):
+            layer.weight.normal_(0.0, layer.in_features**-0.5, generator=generator)
+            layer.bias.zero_()
+    if request.param == "trained":
+        train(model, bert_tokenizer(minilm))
+    model.save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(minilm / name, folder)
     return folder
+
+
+def train(model, tokenizer) -> None:
+    """On sentences that say the same, each beside one of the next nine of the corpus and one of all of it."""
+    chosen, pairs = random.Random(0), stsb_test("train")
+    corpus = [second for _, second, _ in pairs]
+    alike = [(first, at) for at, (first, _, score) in enumerate(pairs) if score >= LEAST]
+    model.bert.embeddings.requires_grad_(False)
+    of_head = [*model.bert.pooler.parameters(), *model.classifier.parameters()]
+    groups = [{"params": model.bert.encoder.parameters(), "lr": 5e-5}, {"params": of_head, "lr": 1e-3}]
+    optimizer, loss = torch.optim.AdamW(groups, weight_decay=0.0), torch.nn.BCEWithLogitsLoss()
+    for _ in range(STEPS):
+        batch = chosen.sample(alike, 8)
+        queries = [query for query, _ in batch for _ in range(3)]
+        near = [corpus[(at + chosen.randint(1, DOCUMENTS - 1)) % len(corpus)] for _, at in batch]
+        texts = [text for (_, at), other in zip(batch, near) for text in (corpus[at], other, chosen.choice(corpus))]
+        logits = model(**tokenizer(queries, texts, padding=True, return_tensors="pt")).logits[:, 0]
+        optimizer.zero_grad()
+        loss(logits, torch.tensor([1.0, 0.0, 0.0] * len(batch))).backward()
+        optimizer.step()
 
 
 def fifty_queries() -> list[tuple[str, list[str]]]:
@@ -82,24 +104,43 @@ def device_of_a_module():
     ttnn.close_device(device)
 
 
-def test_logits_are_those_of_fp32_and_so_is_every_best_document(logits):
+def changed_places(wanted: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
+    """How far apart in `wanted` (queries, documents) any two documents are whose order in `found` is another."""
+    apart, order = (logits[:, :, None] - logits[:, None, :] for logits in (wanted, found))
+    return apart[(apart > 0) & (order <= 0)]
+
+
+@pytest.mark.quality
+def test_the_order_is_that_of_fp32(folder, logits):
     wanted, found, alone = logits
-    error, order = (found - wanted).abs().max().item(), wanted.argsort(dim=1)
-    gaps = wanted.gather(1, order).diff(dim=1)
-    swapped = gaps[found.gather(1, order).diff(dim=1) < 0]
+    swapped = changed_places(wanted, found)
     worst = swapped.max().item() if len(swapped) else 0.0
-    same = int((found.argsort(dim=1) == order).all(dim=1).sum())
+    same = int((found.argsort(dim=1) == wanted.argsort(dim=1)).all(dim=1).sum())
+    right = int((wanted.argmax(dim=1) == 0).sum())
+    error = (found - wanted).abs()
     print(
-        f"worst logit error {error:.4f} of a spread of {wanted.std():.3f}; the order of {same} of {QUERIES} queries is the "
-        f"same; documents that changed places are at most {worst:.4f} apart"
+        f"\n{folder.parent.name}: logits off by {error.max():.4f}, {error.mean():.4f} in the mean, of a spread of "
+        f"{wanted.std():.3f}; the right document is first for {right} of {QUERIES} queries; the whole order of {same} is "
+        f"the same, and {len(swapped)} of {QUERIES * DOCUMENTS * (DOCUMENTS - 1) // 2} pairs of documents changed places, "
+        f"at most {worst:.4f} apart"
     )
     assert torch.equal(alone[0], found[0, :1])
-    assert error < LOGITS and wanted.std() > 5 * LOGITS
     assert torch.equal(found.argmax(dim=1), wanted.argmax(dim=1))
-    assert worst < LOGITS
+    assert worst < LOGITS and wanted.std() > 5 * LOGITS
+    assert right == QUERIES or "trained" not in str(folder)
 
 
-@pytest.mark.xfail(strict=True, reason="41 of 50: neighbours whose logits are up to 0.0035 apart change places")
-def test_every_document_has_its_place(logits):
+@pytest.mark.quality
+def test_logits_are_those_of_fp32(request, folder, logits):
     wanted, found, _ = logits
-    assert torch.equal(found.argsort(dim=1), wanted.argsort(dim=1))
+    if "trained" in str(folder):  # strict: when it is met, take this away
+        reason = "0.1 of logits from -7 to 6: an error is a share of the spread"
+        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+    assert (found - wanted).abs().max() < LOGITS
+
+
+def test_documents_that_are_not_neighbours_are_seen_to_change_places():
+    wanted = torch.tensor([[0.0, 0.004, 0.008, 0.012], [3.0, 2.0, 1.0, 0.0]])
+    found = torch.tensor([[0.003, 0.002, 0.001, 0.0], [4.0, 3.0, 2.0, 1.0]])
+    assert len(changed_places(wanted, wanted)) == 0 and len(changed_places(wanted, found)) == 6
+    assert changed_places(wanted, found).max() == pytest.approx(0.012)
