@@ -133,7 +133,8 @@ def assert_scored(cross_encoder) -> Callable[[list], None]:
         theirs = AutoModelForSequenceClassification.from_pretrained(cross_encoder, dtype=torch.float32).eval()
         pairs = tokenizer([QUERY] * len(TEXTS), TEXTS, padding=True, return_tensors="pt")
         scores = torch.sigmoid(theirs(**pairs).logits[:, 0])
-        assert [score for _, score in ranked] == pytest.approx([scores[i].item() for i, _ in ranked], abs=0.01)
+        # 0.01 of a logit, by the slope of a sigmoid; TEXTS are 0.006 and more apart, so their order is seen too
+        assert [score for _, score in ranked] == pytest.approx([scores[i].item() for i, _ in ranked], abs=0.0025)
         assert [score for _, score in ranked] == sorted((score for _, score in ranked), reverse=True)
         assert len({index for index, _ in ranked}) == len(ranked) > 1
 
