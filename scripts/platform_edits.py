@@ -43,7 +43,7 @@ ENTRY = '        "{}",\n'
 REGISTER_HEAD = "\n    # BGE, MiniLM - Embeddings\n"
 # How the fork and the plugin register a model: the function, and the line of its first argument.
 REGISTER = {"ModelRegistry.register_model": "", "_register_model_if_missing": "        ModelRegistry,\n"}
-# What for: the fork's vLLM 0.10 would take a cross-encoder of ours for an encoder, as it does not know score_type.
+# In the fork no cross-encoders: whether its vLLM 0.10 tells them from encoders, by score_type as 0.25 does, was not seen.
 ARCHITECTURES = {"ModelRegistry.register_model": ENCODERS, "_register_model_if_missing": tuple(CLASSES)}
 
 # Of the fork only: the plugin's vLLM has one engine.
