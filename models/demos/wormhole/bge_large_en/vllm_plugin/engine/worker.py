@@ -32,6 +32,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.engine.pooled_outputs import
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.step_guard import StepGuard
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.watchdog import Watchdog
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import STEP_ROWS_KEY, PoolingOptions
+from models.demos.wormhole.bge_large_en.vllm_plugin.quick_exit import quick_exit, stops_as_told
 from models.demos.wormhole.bge_large_en.vllm_plugin.versions import compilation_times
 
 if TYPE_CHECKING:
@@ -223,7 +224,10 @@ class TTPoolingWorker(WorkerBase):
         self.guard.check()
 
     def shutdown(self) -> None:
-        """Close the model, then the device; safe to repeat, and after a start that failed halfway."""
+        """Close the model, then the device; safe to repeat, and after a start that failed halfway.
+
+        Ends the process where that is the engine's, which was told to stop.
+        """
         model, self.model = self.model, None
         mesh_device, self.mesh_device = self.mesh_device, None
         self.watchdog.stop()
@@ -240,6 +244,9 @@ class TTPoolingWorker(WorkerBase):
 
                 ttnn.close_mesh_device(mesh_device)
                 logger.info("Closed the device in %.1f s", time.perf_counter() - start)
+        # A worker in a process of its own shares memory with the engine, and takes it down later.
+        if getattr(self.parallel_config, "distributed_executor_backend", None) == "uni" and stops_as_told():
+            quick_exit()
 
     @contextmanager
     def _closing_on_failure(self):

@@ -17,6 +17,7 @@ from vllm.entrypoints.openai.engine.protocol import GenerationError
 from vllm.logger import init_logger
 
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.failed_rows import accept, failure
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.start import end_quickly
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -86,7 +87,9 @@ class EngineWatch:
         engine = scope["app"].state.engine_client
         self._watched = WatchedEngine(engine) if engine is not None else None
         await self.app(scope, receive, send)  # returns when the server has stopped
-        if self._watched is not None and self._watched.died():
+        if self._watched is None or not self._watched.died():
+            end_quickly()
+        else:
             logger.error("The engine died; the server ends with status %d. Its first failure is above", ENGINE_DIED)
             # Through the event loop, so that everything else is closed as vLLM does it.
             asyncio.get_running_loop().call_soon(sys.exit, ENGINE_DIED)

@@ -4,6 +4,7 @@
 
 """How a server starts: what of its options is checked before the device opens, and errors of one line."""
 
+import atexit
 import os
 import signal
 import socket
@@ -18,6 +19,7 @@ from types import TracebackType
 from vllm import envs
 
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.http_protocol import ignore_upgrades
+from models.demos.wormhole.bge_large_en.vllm_plugin.quick_exit import quick_exit
 
 # Seconds that a connection may idle. Proxies keep theirs for up to 60, and one that the server closes first is a 502
 # now and then; uvicorn's and vLLM's own 5 are for a server that browsers ask.
@@ -56,7 +58,14 @@ def stop_when_told() -> None:
 
 
 def _stop(*_) -> None:
+    end_quickly()
     raise SystemExit(0)
+
+
+def end_quickly() -> None:
+    """In a server's process (see prepare): its end, with status 0 but for an exception on the way, is a quick_exit."""
+    if sys.excepthook is report:
+        atexit.register(quick_exit)
 
 
 def check(args: Namespace) -> None:
@@ -106,6 +115,7 @@ def report(kind: type[BaseException], error: BaseException, traceback: Traceback
 
     The traceback is printed with VLLM_LOGGING_LEVEL=DEBUG.
     """
+    atexit.unregister(quick_exit)
     line = one_line(error)
     if line is None or envs.VLLM_LOGGING_LEVEL == "DEBUG":
         sys.__excepthook__(kind, error, traceback)
