@@ -106,10 +106,9 @@ class TTPoolingWorker(WorkerBase):
         if on != EMULATED:
             use_one_host_thread()
         self._step_limit_s = options.step_limit(on_card=on == SILICON)
+        trace_region_size = self._trace_region_size(options)  # imports what is no part of opening
         with self.watchdog.limit(options.open_timeout_s, lambda: OPENING):
-            self.mesh_device = open_mesh(
-                l1_small_size=options.l1_small_size, trace_region_size=self._trace_region_size(options)
-            )
+            self.mesh_device = open_mesh(l1_small_size=options.l1_small_size, trace_region_size=trace_region_size)
         # The fork tells its workers nothing when it stops.
         self._at_exit = Finalize(None, self.shutdown, exitpriority=0)
         chips = self.mesh_device.get_num_devices()

@@ -17,7 +17,7 @@ import torch
 
 from models.demos.wormhole.bge_large_en.tests.vllm.hardening.faulty_device import FAULTS_FILE, WORKER
 from models.demos.wormhole.bge_large_en.tests.vllm.hardening.tally import count
-from models.demos.wormhole.bge_large_en.tests.vllm.server import STOP_LIMIT_S, Server, post
+from models.demos.wormhole.bge_large_en.tests.vllm.server import START_LIMIT_S, STOP_LIMIT_S, Server, post
 
 NAME = "bge-small-seeded"
 
@@ -62,9 +62,9 @@ class FaultyServer(Server):
         line = next(line for line in self.log.read_text().splitlines() if line.startswith("(EngineCore pid="))
         return int(line.partition("pid=")[2].partition(")")[0])
 
-    def exit_status(self) -> int:
+    def exit_status(self, *, starting: bool = False) -> int:
         """Of a server that ends by itself. Whatever it answers meanwhile, /health says nothing good for long."""
-        return self.process.wait(STOP_LIMIT_S)
+        return self.process.wait(START_LIMIT_S if starting else STOP_LIMIT_S)
 
     def leaves_nothing(self) -> None:
         """No process of the session that was started for this server is left."""

@@ -203,7 +203,7 @@ def test_terminated_with_more_accepted_than_can_be_served(bge_small, vllm_enviro
 )
 def test_a_device_that_does_not_start(bge_small, vllm_environment, tmp_path, fault, said):
     with faulty(bge_small, vllm_environment, tmp_path, fault) as server:
-        assert server.exit_status() == 1, server.tail()
+        assert server.exit_status(starting=True) == 1, server.tail()
         assert said in server.log.read_text(), server.tail()
         server.leaves_nothing()
 
@@ -217,7 +217,7 @@ def test_a_port_in_use(bge_small, vllm_environment, tmp_path):
         flags = ["--port", str(taken.getsockname()[1])]
         server = FaultyServer(bge_small, vllm_environment, tmp_path, flags)
         try:
-            assert server.exit_status() == 1
+            assert server.exit_status(starting=True) == 1
             assert "Address already in use" in server.tail() and "Opened a mesh" not in server.log.read_text()
         finally:
             server.discard()
@@ -246,7 +246,7 @@ def test_a_damaged_checkpoint(bge_small, vllm_environment, tmp_path, kind, said)
     damaged(model, kind)
     server = FaultyServer(model, vllm_environment, tmp_path)
     try:
-        assert server.exit_status() == 1, server.tail()
+        assert server.exit_status(starting=True) == 1, server.tail()
         assert said in server.log.read_text(), server.tail()
         server.leaves_nothing()
     finally:
