@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.char_kinds import BLANK, MARK, CharKinds, text_of
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.long_words import LongWords
 from models.demos.wormhole.bge_large_en.vllm_plugin.versions import VLLMValidationError
 
 USUAL = 8  # characters of a token; what has fewer is tokenised as it is
 # What may be left, as a multiple of what the model's tokens have at most. More is a word of any length that another
 # tokenizer than BERT's makes, or characters that fit no kind.
 MAX_TIMES = 8
+LONG = 2  # a word of more than the LONG-th part of that is looked into
 SLICE = 2**18  # characters that are squeezed at once, after fewer at first
 CHUNK = 2**11  # characters that are tokenised at once, to count them
 
@@ -29,13 +31,14 @@ def shortened(text: str, tokens: int, most: int, tokenizer: Any) -> str:
     """A text with the same first `tokens` tokens, the special one at the start included, or the same where it has fewer.
 
     most: characters that `tokens` tokens have at most. Characters that make no token go (see CharKinds.squeezed), and
-    what is behind enough tokens, which the tokenizer counts. VLLMValidationError where more than MAX_TIMES * most
-    characters are left.
+    what is behind enough tokens, which the tokenizer counts; of a long word also what LongWords finds to make no
+    difference. VLLMValidationError where more than MAX_TIMES * most characters are left.
     """
     kinds = kinds_of(tokenizer)
     if kinds is None:
         return _bounded(text, MAX_TIMES * most)
     limit = max(MAX_TIMES * most, 2 * tokens * kinds.longest_word)
+    words = words_of(tokenizer) if not kinds.longest_word else None
     kept: list[str] = []
     rest, start, size, counted = "", 0, USUAL * tokens, 0
     while start < len(text):
@@ -47,13 +50,22 @@ def shortened(text: str, tokens: int, most: int, tokenizer: Any) -> str:
         while begin < end:
             index = max(cuts.searchsorted(begin + CHUNK, "right") - 1, cuts.searchsorted(begin, "right"))
             stop = min(int(cuts[index]), end) if index < len(cuts) else end
+            if words is not None and stop - begin > limit // LONG:
+                enough = words.beginning(text_of(codes[begin:stop]), tokens - counted)
+                if enough is not None:
+                    return "".join([*kept, enough])
             kept.append(text_of(codes[begin:stop]))
             ids = tokenizer(kept[-1], add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
             counted += len(ids) - (kinds.lost_by_a_cut if stop < len(found) and found[stop] == MARK else 0)
             if counted > tokens:
                 return "".join(kept)
             begin = stop
-        rest = _bounded(text_of(codes[end:]), limit)
+        rest = text_of(codes[end:])
+        if words is not None and len(rest) > limit // LONG:
+            enough = words.beginning(rest, tokens - counted)
+            if enough is not None:
+                return "".join([*kept, enough])
+        rest = _bounded(rest, limit)
     return _bounded("".join(kept), limit)
 
 
@@ -73,6 +85,11 @@ def kinds_of(tokenizer: Any) -> CharKinds | None:
     backend = getattr(tokenizer, "backend_tokenizer", None)
     kinds = CharKinds(backend) if backend is not None else None
     return kinds if kinds is not None and kinds.splits_at_blanks else None
+
+
+@lru_cache(maxsize=4)
+def words_of(tokenizer: Any) -> LongWords:
+    return LongWords(tokenizer)
 
 
 def bound_tokenizing(most_tokens: int) -> None:

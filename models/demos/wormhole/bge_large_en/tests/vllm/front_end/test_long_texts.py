@@ -277,8 +277,9 @@ HEAVY = {
     "emoji": "🙂" * (LONGEST // 4),
     "one word": "don't" * 8900,  # as long as a word may be that cannot be cut
 }
-# Of the time of a text as long as the model takes: measured were 4, and at most 50.
-NATURAL, MADE_TO_BE_SLOW = 15, 80
+ENDLESS = ("one word", "no spaces", "marks", "special", "ideographs")  # words to Unigram
+# Of the time of a text as long as the model takes: measured were 4, and at most 26.
+NATURAL, MADE_TO_BE_SLOW = 15, 60
 
 
 @pytest.mark.parametrize("name", HEAVY)
@@ -305,6 +306,6 @@ def test_eight_megabytes_take_no_longer_than_a_few_texts(make, name):
     once = min(seconds(lambda: tokenizer(usual, truncation=True, max_length=512)) for _ in range(10))
     taken = min(seconds(serve) for _ in range(3))
     print(f"{name}: {taken * 1e3:.1f} ms, {taken / once:.0f} times {once * 1e3:.2f} ms{', refused' * refused}")
-    assert not (refused and make is wordpiece)
+    assert not (refused and (make is wordpiece or name in ENDLESS))
     natural = name in ("words", "odd words", "code")
     assert taken < (NATURAL if natural else MADE_TO_BE_SLOW) * once
