@@ -72,3 +72,9 @@ def step(*requests: NewRequestData) -> SchedulerOutput:
     output.num_scheduled_tokens = {r.req_id: len(r.prompt_token_ids or [0]) for r in requests}
     output.total_num_scheduled_tokens = sum(output.num_scheduled_tokens.values())
     return output
+
+
+def start(worker) -> None:
+    worker.init_device()
+    worker.load_model()
+    worker.compile_or_warm_up_model()
