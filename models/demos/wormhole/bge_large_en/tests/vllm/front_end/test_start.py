@@ -8,12 +8,16 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 from argparse import ArgumentParser, Namespace
 
 import pytest
+import uvicorn.config
 from pydantic import BaseModel, ValidationError, field_validator
 
 pytest.importorskip("vllm")
+
+from vllm import envs  # noqa: E402
 
 from models.demos.wormhole.bge_large_en.tests.vllm.forked import run_forked
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.start import check, one_line, prepare  # noqa: E402
@@ -70,6 +74,19 @@ def test_parsers_of_other_commands_are_left_alone():
     parser = ArgumentParser()
     prepare(parser)
     assert "parse_known_args" not in vars(parser)
+
+
+def test_a_connection_may_idle_for_longer_than_a_proxy_keeps_it(monkeypatch):
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # to be put back
+    monkeypatch.setattr(uvicorn.config, "HTTP_PROTOCOLS", dict(uvicorn.config.HTTP_PROTOCOLS))
+    monkeypatch.setenv("VLLM_HTTP_TIMEOUT_KEEP_ALIVE", "5")
+    parser = ArgumentParser()
+    parser.set_defaults(middleware=[])
+    prepare(parser)
+    assert envs.VLLM_HTTP_TIMEOUT_KEEP_ALIVE == 5, "the user's"
+    monkeypatch.delenv("VLLM_HTTP_TIMEOUT_KEEP_ALIVE")
+    prepare(parser)
+    assert envs.VLLM_HTTP_TIMEOUT_KEEP_ALIVE > 60
 
 
 class Model(BaseModel):
