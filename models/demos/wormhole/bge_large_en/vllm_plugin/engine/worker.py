@@ -245,7 +245,7 @@ class TTPoolingWorker(WorkerBase):
                 logger.info("Closed the device in %.1f s", time.perf_counter() - start)
         # A worker in a process of its own shares memory with the engine, and takes it down later.
         if getattr(self.parallel_config, "distributed_executor_backend", None) == "uni" and stops_as_told():
-            quick_exit()
+            quick_exit(had_device=True)
 
     @contextmanager
     def _closing_on_failure(self):

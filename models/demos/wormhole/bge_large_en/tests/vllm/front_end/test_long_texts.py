@@ -202,6 +202,16 @@ def test_a_text_to_tokenize_has_a_bound(monkeypatch):
         assert refused.value.parameter == "prompt"
 
 
+@pytest.mark.parametrize("side", [None, "right", "left"])
+def test_what_is_tokenised_is_short(monkeypatch, side):
+    monkeypatch.setattr(BaseRenderer, "_tokenize_prompt", lambda self, prompt, params: given.append(prompt["prompt"]))
+    bound(monkeypatch)
+    given, renderer = [], SimpleNamespace(get_tokenizer=wordpiece)
+    params = TokenizeParams(max_total_tokens=256, truncate_prompt_tokens=-1, truncation_side=side)
+    BaseRenderer._tokenize_prompt(renderer, {"prompt": "a word, " * 10**5}, params)
+    assert 1000 < len(given[0]) <= most(wordpiece(), 256)
+
+
 @pytest.mark.parametrize("longest", [64, 65])
 def test_pairs_of_a_cross_encoder_are_cut_as_if_whole(monkeypatch, longest):
     tokenizer, cut = wordpiece(), {"truncation": True, "max_length": longest}
