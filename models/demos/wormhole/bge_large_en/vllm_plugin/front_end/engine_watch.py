@@ -119,13 +119,13 @@ class WatchedEngine:
     def shutdown(self, timeout: float | None = None) -> None:
         """As EngineClient.shutdown, after which every engine counts as errored.
 
-        Of `timeout` seconds all but CLOSING_S, or a quarter, are first for what is being answered, unless called by the
+        Of `timeout` seconds all but CLOSING_S, or three eighths, are first for what is being answered, unless called by the
         event loop, which answers. What is left then is given up.
         """
         self._died, self.stopping = self.died(), True
         start, seconds = time.monotonic(), timeout or 0
         if not _in_event_loop() and not self._engine.errored:
-            self._wait(start + seconds - min(CLOSING_S, seconds / 4))
+            self._wait(start + seconds - min(CLOSING_S, seconds * 3 / 8))
             if self.answering:
                 logger.warning("%d requests are not answered in time: they get 503", self.answering)
                 self._loop.call_soon_threadsafe(self.given_up.set)

@@ -154,7 +154,7 @@ def test_a_kill_leaves_nothing_and_a_restart_takes_the_same_port(bge_small, vllm
 def test_terminated_with_more_accepted_than_can_be_served(bge_small, vllm_environment, tmp_path):
     """What is served in time has its vector, the rest 503, nothing is reset; the device is closed, the status is 0."""
     count("faults injected")
-    limit_s, asked = 8, 96  # in twelve steps of a second, of which it has six
+    limit_s, asked = 8, 96  # in twelve steps of a second, of which it has five
 
     def ask(_) -> tuple[int, str | None, dict]:
         answer = post(server, "/v1/embeddings", {"model": NAME, "input": "a good text"})
