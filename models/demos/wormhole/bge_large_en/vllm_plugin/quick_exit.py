@@ -20,11 +20,13 @@ ENGINE = "EngineCore"  # what vLLM names the processes of its engines, and one o
 def quick_exit(*, had_device: bool = False) -> None:
     """Does not return. As sys.exit(0), with Python's exit functions, but memory is the system's to take.
 
-    had_device: whether C's exit functions run too, among which are those of a device's driver. May itself be an exit
-    function: it is then the last one that runs, if it was registered last.
+    had_device: C's exit functions run, among which are those of a device's driver, in the place of Python's, which in an
+    engine that is forked are those of the server. May itself be an exit function: it is then the last one that runs, if
+    it was registered last.
     """
-    atexit.unregister(quick_exit)
-    atexit._run_exitfuncs()
+    if not had_device:
+        atexit.unregister(quick_exit)
+        atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # closed, or nobody reads it
             stream.flush()
