@@ -4,19 +4,15 @@
 
 """The quick end of a process that was told to stop: what still runs, with which status; no server, no device."""
 
-import atexit
 import json
-import multiprocessing
-import os
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("vllm")
 
-from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker  # noqa: E402
+from models.demos.wormhole.bge_large_en.tests.vllm.forked import run_forked  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import start  # noqa: E402
 
 SERVER = "sys.excepthook = start.report\n"
@@ -56,34 +52,39 @@ def test_a_server_that_was_stopped_leaves_its_memory_to_the_system():
         assert f"{name}: {said} {status}\n" in done.stdout, done.stdout + done.stderr[-3000:]
 
 
-def shut_down(name: str, backend: str, status: int) -> None:
-    """Of a worker without a device, while SystemExit(status) is on its way."""
-    atexit.register(os._exit, 8)  # as the server's, which a forked engine has too
-    multiprocessing.current_process().name = name
-    worker = object.__new__(TTPoolingWorker)
-    worker.parallel_config = SimpleNamespace(distributed_executor_backend=backend)
-    try:
-        raise SystemExit(status)
-    finally:
-        worker.shutdown()
-        os._exit(7)  # it went on
+ENGINES = [  # name of a process, executor, status that is ending it, status with which it ends; 7: it went on
+    ("EngineCore", "uni", 0, 0),
+    ("EngineCore_DP1", "uni", 0, 0),
+    ("EngineCore", "uni", 1, 7),
+    ("EngineCore", "mp", 0, 7),
+    ("a user's", "uni", 0, 7),
+]
+# A worker without a device shuts down while SystemExit is on its way.
+SHUTTING_DOWN = """
+import atexit, json, multiprocessing, os, sys
+from types import SimpleNamespace
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker
+
+for name, backend, status, _ in json.loads(sys.argv[1]):
+    process = os.fork()
+    if process == 0:
+        atexit.register(os._exit, 8)  # as the server's, which a forked engine has too
+        multiprocessing.current_process().name = name
+        worker = object.__new__(TTPoolingWorker)
+        worker.parallel_config = SimpleNamespace(distributed_executor_backend=backend)
+        try:
+            raise SystemExit(status)
+        finally:
+            worker.shutdown()
+            os._exit(7)
+    print("ENDED", os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
+"""
 
 
-@pytest.mark.parametrize(
-    "name, backend, status, found",
-    [
-        ("EngineCore", "uni", 0, 0),
-        ("EngineCore_DP1", "uni", 0, 0),
-        ("EngineCore", "uni", 1, 7),
-        ("EngineCore", "mp", 0, 7),
-        ("a user's", "uni", 0, 7),
-    ],
-)
-def test_an_engine_that_was_told_to_stop_ends_once_its_device_is_closed(name, backend, status, found):
-    process = multiprocessing.get_context("fork").Process(target=shut_down, args=(name, backend, status))
-    process.start()
-    process.join(60)
-    assert process.exitcode == found
+def test_an_engine_that_was_told_to_stop_ends_once_its_device_is_closed(vllm_environment, tmp_path):
+    done = run_forked("engines", [json.dumps(ENGINES)], vllm_environment, tmp_path, code=SHUTTING_DOWN)
+    found = [int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("ENDED ")]
+    assert found == [expected for *_, expected in ENGINES], done.stdout + done.stderr[-3000:]
 
 
 def test_no_exit_function_is_left_here():
