@@ -129,10 +129,16 @@ install_repository() {
 # Without bytecode each start takes a minute longer. Importing what a server imports writes a third of what compileall
 # would, and fails here, not in a server, when the environment does not fit together.
 compile_bytecode() {
+    wait "$libraries" || true  # what fails there fails here
+    import_all vllm.entrypoints.openai.api_server vllm.v1.engine.async_llm vllm.v1.engine.core \
+        vllm.v1.worker.worker_base transformers.models.bert.modeling_bert pytest scipy.stats ttnn
+}
+
+import_all() {
     (cd "$state" && VLLM_PLUGINS='' HF_HUB_OFFLINE=1 PYTHONDONTWRITEBYTECODE='' "$python" -c '
-import pytest, scipy.stats, ttnn
-import vllm.entrypoints.openai.api_server, vllm.v1.engine.async_llm, vllm.v1.engine.core, vllm.v1.worker.worker_base
-from transformers import AutoTokenizer, BertModel')
+import importlib, sys
+for name in sys.argv[1:]:
+    importlib.import_module(name)' "$@")
 }
 
 wanted_stamp() {
@@ -178,6 +184,10 @@ else
     step "Python environment with $("$base" --version 2>&1)" make_venv
 fi
 step "pinned packages (up to 3 GB to download)" install_pins
+# Those of others meanwhile.
+import_all torch._inductor.lowering torch._inductor.standalone_compile scipy.stats ttnn fastapi openai pytest \
+    transformers.processing_utils transformers.models.auto.image_processing_auto </dev/null >>"$log" 2>&1 &
+libraries=$!
 step "vLLM $vllm built for no accelerator" build_vllm
 step "weights and labelled data" install_data
 step "vLLM and this repository" install_repository
