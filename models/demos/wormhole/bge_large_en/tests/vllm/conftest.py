@@ -4,8 +4,10 @@
 
 """Fixtures shared by the vLLM tests: the plugin's entry points, and how to start vLLM in a process of its own."""
 
+import atexit
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -24,10 +26,19 @@ from models.demos.wormhole.bge_large_en.tests.family.seeded_family import (
 )
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
 from models.demos.wormhole.bge_large_en.tests.vllm.server import API_SERVER, MAX_MODEL_LEN, NAME, Server, serving
+from models.demos.wormhole.bge_large_en.vllm_plugin.quick_exit import quick_exit
 
 PLUGIN = "models.demos.wormhole.bge_large_en.vllm_plugin"
 REPOSITORY = Path(__file__).parents[6]
 PAIR_LEN = 96  # tokens of a pair
+
+
+@pytest.fixture(autouse=True)
+def own_end(monkeypatch) -> Iterator[None]:
+    """What a test does as a server's process would must not end pytest's with the status of one that was stopped."""
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    yield
+    atexit.unregister(quick_exit)
 
 
 @pytest.fixture(scope="session")
