@@ -21,6 +21,7 @@ All sizes in tiles of 32x32 unless said otherwise; S sequence length, H hidden s
 intermediate size, gx columns.
 """
 
+import math
 from dataclasses import replace
 
 import ttnn
@@ -132,7 +133,7 @@ class _Shape:
         self.s, self.h, self.d = sequence // TILE, dims.hidden_size // TILE, dims.head_size // TILE
         self.ffn = dims.intermediate_size // TILE
         self.heads = dims.num_attention_heads // self.gx
-        self.all_cores = columns * rows
+        self.columns, self.all_cores = columns, columns * rows
         shared = largest_divisor(batch * self.s, rows)  # rows of cores that all tokens spread over evenly
         self.spread = may_spread and attention == CHAIN and sequence >= SPREAD and shared > batch
         self.wide = (self.gx, shared) if self.spread else self.cores
@@ -185,19 +186,22 @@ class _Shape:
         buffers = softmax_buffers(s, precision.softmax.fp32, self.dense)
         return self.tensor(self.h, precision.hidden, s) + 2 * qkv + scores + buffers
 
-    def linear(self, stage, s, k, n, in0, out: MatmulPrecision, live, activation=None):
+    def linear(self, stage, s, k, n, in0, out: MatmulPrecision, live, activation=None, interleaved=False):
         """Config of a linear layer from k to n tiles of width, over s tiles of every sentence; in0: dtype of its input.
 
         live: (width, dtype) of all tensors in L1 meanwhile. The block of K sets the order of the sum, so layers and
         batches must agree on it: it is the largest that fits with all tokens, not just `s`, and with as many sentences
-        per row of cores as another batch of this length may have.
+        per row of cores as another batch of this length may have. interleaved: the output lies beside its buffer.
         """
+        spilled = n / self.columns if interleaved else 0
         depth, k, n = k, k // self.gx, n // self.gx
 
         def needed(m: int, block: int, parts: int) -> int:
             # A reshard leaves holes of the height that attention has.
             tensors = sum(max(m, self.alike) * width // self.gx * TILE_BYTES[dtype] for width, dtype in live)
-            return tensors + matmul_buffers(m, n, block, parts, in0, out)
+            return (
+                tensors + math.ceil(m * spilled) * TILE_BYTES[out.dtype] + matmul_buffers(m, n, block, parts, in0, out)
+            )
 
         def parts(m: int, block: int) -> int:
             """The fewest that fit, or 0."""
@@ -218,7 +222,8 @@ class _Shape:
 
     def qkv_matmul(self, precision: Precision):
         live = [(self.h, precision.hidden), (3 * self.h, precision.qkv.dtype)]
-        return self.linear("QKV", self.s, self.h, 3 * self.h, precision.hidden, precision.qkv, live)
+        sdpa = self.attention == SDPA
+        return self.linear("QKV", self.s, self.h, 3 * self.h, precision.hidden, precision.qkv, live, interleaved=sdpa)
 
     def pooling_matmul(self, grid: tuple[int, int]):
         """Weights (B, 1, 32, S) times hidden (B, 1, S, H): a tile of H per core, K in one block: one order of a sum."""

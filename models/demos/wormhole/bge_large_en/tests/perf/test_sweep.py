@@ -17,7 +17,19 @@ from models.demos.wormhole.bge_large_en.tt.precision import HIFI3, PROFILES
 from models.emulated_wormhole import detect, dispatch_only
 
 # batch, sequence length: the ends of both ranges, batches past the core rows, one that does not spread over them
-SHAPES = ((1, 32), (1, 512), (8, 128), (8, 384), (8, 512), (11, 64), (14, 128), (16, 32), (16, 256), (16, 512))
+SHAPES = (
+    (1, 32),
+    (1, 512),
+    (8, 128),
+    (8, 384),
+    (8, 512),
+    (11, 64),
+    (12, 384),
+    (14, 128),
+    (16, 32),
+    (16, 256),
+    (16, 512),
+)
 
 
 @pytest.fixture(scope="module")
