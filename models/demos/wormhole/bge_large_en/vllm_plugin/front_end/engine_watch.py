@@ -119,8 +119,8 @@ class WatchedEngine:
     def shutdown(self, timeout: float | None = None) -> None:
         """As EngineClient.shutdown, after which every engine counts as errored.
 
-        Of `timeout` seconds all but CLOSING_S, or three eighths, are first for what is being answered, unless called by the
-        event loop, which answers. What is left then is given up.
+        Of `timeout` seconds all but CLOSING_S, or three eighths, are first for what is being answered, unless called by
+        the event loop, which answers. What is left then is given up.
         """
         self._died, self.stopping = self.died(), True
         start, seconds = time.monotonic(), timeout or 0
