@@ -235,12 +235,12 @@ that returns constants serves.
         Commit(
             "Document serving BERT encoders with vLLM",
             """\
-VLLM_INTEGRATION.md, whose commands are run and whose tables and
+A guide and a reference, whose commands are run and whose tables and
 messages are compared with the code by a test, and how pooling models
 are served in vLLM.
 """,
             (
-                *model("demo/VLLM_INTEGRATION.md", "tests/vllm/clients/*", "tests/vllm/test_integration_guide.py"),
+                *model("demo/VLLM_*.md", "tests/vllm/clients/*", "tests/vllm/test_integration_guide.py"),
                 "tech_reports/LLMs/*",
             ),
         ),

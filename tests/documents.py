@@ -11,10 +11,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = "models/demos/wormhole/bge_large_en"
 GUIDE = f"{MODEL}/demo/VLLM_INTEGRATION.md"
+REFERENCE = f"{MODEL}/demo/VLLM_REFERENCE.md"
 DOCUMENTS = (
     "README.md",
     f"{MODEL}/README.md",
     GUIDE,
+    REFERENCE,
     "tech_reports/BGE/bge.md",
     "tech_reports/LLMs/vLLM_integration_pooling_models.md",
 )
@@ -65,6 +67,16 @@ def commands(document: str) -> list[str]:
         c for block in blocks(document) if block.language in SHELL and not block.tag for c in shell_commands(block.code)
     ]
     return list(dict.fromkeys(found + inline_commands(document)))
+
+
+def sentences(document: str) -> set[str]:
+    """Those of prose and tables that have at least six words, without marks of Markdown and what is in parentheses."""
+    prose = BLOCK.sub("\n\n", (ROOT / document).read_text(encoding="utf-8"))
+    prose = re.sub(r"^(#+|\s*([-*]|\d\.)) ", "\n\n", prose, flags=re.M).replace("|", "\n\n")
+    found = (
+        " ".join(part.split()) for part in re.split(r"\s?[.:;?!]\s|\n\s*\n", re.sub(r"\([^()]*\)|[*`]", "", prose))
+    )
+    return {sentence for sentence in found if len(sentence.split()) >= 6}
 
 
 def python_blocks(document: str) -> list[str]:

@@ -21,7 +21,20 @@ from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbeddi
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import MIDDLEWARE
 from models.emulated_wormhole.boards import BOARDS
 from tests.documented_commands import ELSEWHERE, NOT_RUN, RUNS
-from tests.documents import BLOCK, DOCUMENTS, GUIDE, MODEL, ROOT, SHELL, blocks, commands, python_blocks, short
+from tests.documents import (
+    BLOCK,
+    DOCUMENTS,
+    GUIDE,
+    MODEL,
+    REFERENCE,
+    ROOT,
+    SHELL,
+    blocks,
+    commands,
+    python_blocks,
+    sentences,
+    short,
+)
 
 WRITTEN = {short(command): command for document in DOCUMENTS for command in commands(document)}
 POOLING = DOCUMENTS[-1]
@@ -45,7 +58,7 @@ def test_the_test_that_runs_it_is_there(command, where):
 def test_every_block_is_of_a_kind_that_is_tested(document):
     for block in blocks(document):
         if block.tag:
-            assert document == GUIDE and re.match("(runs|starts): ", block.tag), block
+            assert document in (GUIDE, REFERENCE) and re.match("(runs|starts): ", block.tag), block
         elif block.language == "python" and document != POOLING:
             assert "openai.OpenAI(" in block.code or "BGEForEmbedding" in block.code, block
         else:
@@ -60,8 +73,8 @@ def test_signatures_of_the_pooling_report():
         assert set(written) - {"cls"} <= set(known), code
 
 
-def test_middleware_of_the_guide():
-    (block,) = [block for block in blocks(GUIDE) if block.language == "text"]
+def test_middleware_of_the_reference():
+    (block,) = [block for block in blocks(REFERENCE) if block.language == "text"]
     assert block.code.split()[1::2] == list(MIDDLEWARE)
 
 
@@ -70,6 +83,21 @@ def test_lines_are_short(document):
     """At most 120 characters, but for tables, blocks and what plots.py writes."""
     text = BLOCK.sub("", (ROOT / document).read_text(encoding="utf-8"))
     assert [line for line in text.splitlines() if len(line) > 120 and not re.match(r"\||- \d+ times: ", line)] == []
+
+
+def test_the_guide_is_for_reading():
+    assert len((ROOT / GUIDE).read_text(encoding="utf-8").splitlines()) <= 250
+
+
+def test_no_sentence_stands_in_two_documents():
+    first: dict[str, str] = {}
+    twice = [
+        (sentence, document, first[sentence])
+        for document in DOCUMENTS
+        for sentence in sorted(sentences(document))
+        if first.setdefault(sentence, document) != document
+    ]
+    assert twice == []
 
 
 # --- what they name --------------------------------------------------------------------------------------------------

@@ -123,7 +123,7 @@ GEOMETRIES = {geometry(known): known for known in CHECKPOINTS.values()}
 
 
 def guide_rows() -> list[str]:
-    """Of VLLM_INTEGRATION.md's table: the checkpoints that are served alike in a row."""
+    """Of VLLM_REFERENCE.md's table: the checkpoints that are served alike in a row."""
     alike: dict[tuple[str, ...], list[str]] = {}
     for name, known in CHECKPOINTS.items():
         normalized = ", normalised" if known.normalize else ", not normalised"

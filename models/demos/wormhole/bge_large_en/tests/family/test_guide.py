@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""The guide's table of checkpoints holds the facts of tests/family/checkpoints.py."""
+"""The reference's table of checkpoints holds the facts of tests/family/checkpoints.py."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import pytest
 
 from models.demos.wormhole.bge_large_en.tests.family.checkpoints import guide_rows
 
-GUIDE = Path(__file__).parents[2] / "demo" / "VLLM_INTEGRATION.md"
+GUIDE = Path(__file__).parents[2] / "demo" / "VLLM_REFERENCE.md"
 
 
 @pytest.mark.skipif(not GUIDE.is_file(), reason="the guide comes with a later commit")

@@ -102,7 +102,7 @@ STEPS = (
         "speed:soak",
         10,
         "ten minutes of random texts without a pause: no vector ever differs; power, clock and temperature by tt-smi",
-        "firmware, then TT_MM_STAGGER_TYPE, TT_MM_THROTTLE_PERF or small_subblocks: demo/VLLM_INTEGRATION.md",
+        "firmware, then TT_MM_STAGGER_TYPE, TT_MM_THROTTLE_PERF or small_subblocks: demo/VLLM_REFERENCE.md",
     ),
     Step(
         "server",

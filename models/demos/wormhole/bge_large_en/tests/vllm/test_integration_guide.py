@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""demo/VLLM_INTEGRATION.md against the code: its commands are run, its tables, messages, figures and paths looked up."""
+"""demo/VLLM_INTEGRATION.md and its reference: commands are run, tables, messages and paths looked up in the code."""
 
 import json
 import re
@@ -25,7 +25,7 @@ pytest.importorskip("vllm")
 
 MODEL = Path(__file__).parents[2]
 REPOSITORY = Path(__file__).parents[6]
-GUIDE = (MODEL / "demo" / "VLLM_INTEGRATION.md").read_text()
+GUIDE = "\n".join((MODEL / "demo" / f"VLLM_{name}.md").read_text() for name in ("INTEGRATION", "REFERENCE"))
 LARGE, ADDRESS = "BAAI/bge-large-en-v1.5", "http://localhost:8000"
 
 

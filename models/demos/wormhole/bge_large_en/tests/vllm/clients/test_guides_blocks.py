@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""The guide's blocks for LangChain and LlamaIndex against the server.
+"""The reference's blocks for LangChain and LlamaIndex against the server.
 
 pytest -m clients
 """
@@ -25,7 +25,7 @@ TEXTS = [
     "Bread is made of flour, water, salt and yeast, and of patience.",
 ]
 # What a user writes, as the guide has it, and what is then asked; `url` and `name` are the server's.
-GUIDE = (Path(__file__).parents[3] / "demo" / "VLLM_INTEGRATION.md").read_text(encoding="utf-8")
+GUIDE = (Path(__file__).parents[3] / "demo" / "VLLM_REFERENCE.md").read_text(encoding="utf-8")
 LANGCHAIN, LLAMA_INDEX = (
     block.replace('"BAAI/bge-large-en-v1.5"', "name").replace('"http://localhost:8000/v1"', "url")
     for block in re.findall(r"<!-- runs: clients -->\n```python\n(.*?)```", GUIDE, re.S)
