@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Makes .venv at the repository root, or brings it up to date; serve.sh and test.sh call it.
-# It needs x86-64 Linux with glibc 2.34, CPython 3.12 or 3.10, about 9 GB of disk and a Python package registry.
+# It needs x86-64 Linux with glibc 2.34, CPython 3.12 or 3.10, about 8 GB of disk and a Python package registry.
 #
 #   BGE_TORCH  a requirement, wheel file or URL of a CPU-only torch 2.13.0, installed in place of the torch of the
 #              package registry, whose CUDA libraries (several GB) are then left out. Remembered in .venv;
@@ -26,7 +26,7 @@ die() {
 }
 
 check_machine() {
-    local system libc free needed=9
+    local system libc free needed=8
     system=$(uname -sm)
     [ "$system" = "Linux x86_64" ] || die "ttnn runs on x86-64 Linux only, this machine is '$system'"
     libc=$(getconf GNU_LIBC_VERSION 2>/dev/null) || die "no glibc on this machine, ttnn needs 2.34 or newer"
@@ -83,7 +83,7 @@ step() {
     printf '%d s\n' "$((SECONDS - began))" >&2
 }
 
-# The pins are a full closure, so nothing is resolved, and plain pip does the same more slowly where uv is missing.
+# The pins are all that is loaded, so nothing is resolved, and plain pip does the same more slowly where uv is missing.
 install() {
     if "$python" -m uv --version >/dev/null 2>&1; then
         "$python" -m uv pip install --python "$python" --no-deps "$@"
@@ -183,7 +183,7 @@ if [ "$base" = "$python" ]; then
 else
     step "Python environment with $("$base" --version 2>&1)" make_venv
 fi
-step "pinned packages (up to 3 GB to download)" install_pins
+step "pinned packages (up to 2.5 GB to download)" install_pins
 # Those of others meanwhile.
 import_all torch._inductor.lowering torch._inductor.standalone_compile scipy.stats ttnn fastapi openai pytest \
     transformers.processing_utils transformers.models.auto.image_processing_auto </dev/null >>"$log" 2>&1 &

@@ -34,17 +34,19 @@ cd "$work"
 cat "$here"/environment.txt "$here"/torch.txt >pins.txt 2>/dev/null || true
 # vLLM asks for an opencv that needs numpy 2, ttnn for numpy below 2: vLLM's image code is not used here.
 echo "opencv-python-headless==4.11.0.86" >override.txt
+# torch asks for them, and nothing loads them where there is no CUDA: 900 MB.
+unused=(triton nvidia-cusolver nvidia-nvtx cuda-bindings cuda-pathfinder cuda-toolkit)
 "$venv/bin/python" -m uv pip compile -q --universal --python-version 3.10 --override override.txt \
-    --no-emit-package vllm --generate-hashes --no-annotate --no-header "$here/environment.in" vllm.in -o pins.txt
+    --no-emit-package vllm "${unused[@]/#/--no-emit-package=}" --generate-hashes --no-annotate --no-header "$here/environment.in" vllm.in -o pins.txt
 
 # Every package carries the two supported environments as markers: keep only what tells them apart.
 sed -E -i \
     -e "s/ ; \(python_full_version < '3\.11' or python_full_version == '3\.12\.\*'\) and [^\\\\]*/ /" \
     -e "s/ ; python_full_version < '3\.11' and [^\\\\]*/ ; python_version < \"3.11\" /" \
     -e "s/ ; python_full_version == '3\.12\.\*' and [^\\\\]*/ ; python_version >= \"3.11\" /" pins.txt
-echo "# Written by lock.sh: torch and the CUDA libraries it is linked with (left out when BGE_TORCH is set)." >torch.txt
+echo "# Written by lock.sh: torch and the CUDA libraries without which it is not imported (left out when BGE_TORCH is set)." >torch.txt
 echo "# Written by lock.sh from environment.in: everything but torch and vLLM." >environment.txt
-awk '/^[a-z]/ { cuda = /^(torch==|triton==|cuda-|nvidia-)/ } { print >> (cuda ? "torch.txt" : "environment.txt") }' pins.txt
+awk '/^[a-z]/ { cuda = /^(torch==|nvidia-)/ } { print >> (cuda ? "torch.txt" : "environment.txt") }' pins.txt
 
 # Of the same versions, for CPython 3.12 alone.
 echo "# Written by lock.sh from check.in." >check.txt

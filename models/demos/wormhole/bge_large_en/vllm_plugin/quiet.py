@@ -30,8 +30,9 @@ def be_calm() -> None:
     """Leave out of this process's log what is not for users; safe to call again, nothing at the debug level."""
     if os.environ.get("VLLM_LOGGING_LEVEL", "INFO").upper() == "DEBUG":
         return
-    # On import, of a CUDA that is not looked for here.
-    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+    # On import, of CUDA and its compiler, which are not looked for here.
+    for name in ("torch.utils.cpp_extension", "torch.utils.flop_counter"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     logging.getLogger("uvicorn.error").addFilter(_not_of_uvicorns_start)
     for handler in logging.getLogger("vllm").handlers:
         if not any(isinstance(known, ForUsers) for known in handler.filters):
