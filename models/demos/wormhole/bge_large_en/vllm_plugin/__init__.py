@@ -43,6 +43,9 @@ def platform_plugin() -> str | None:
 
         init_logger("vllm.tt_pooling").info("Leaving the platform to the installed plugin(s): %s", ", ".join(others))
         return None
+    # An engine that is forked has what took its server a third of the start to import; nothing of ttnn is among it
+    # (see platform._spawn_beside_ttnn). vLLM's servers would spawn it, for CUDA's sake.
+    os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "fork")
     be_calm()
     return PLATFORM_CLASS
 

@@ -5,6 +5,7 @@
 """The vLLM platform: checks and completes the configuration, and refuses requests that the device must never see."""
 
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -139,6 +140,8 @@ class TTPoolingPlatform(Platform):
             if not cls._parsed:
                 raise
             raise SystemExit(f"error: {error}") from error
+        if cls._parsed:
+            _spawn_beside_ttnn()
         parallel = vllm_config.parallel_config
         # vLLM's and the hub's reports of use: only for who asks for them by setting these to 0.
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
@@ -197,6 +200,12 @@ class TTPoolingPlatform(Platform):
                 f"token id {outside[0]} is outside the model's vocabulary of {cls._vocab_size} tokens",
                 parameter="input",
             )
+
+
+def _spawn_beside_ttnn() -> None:
+    """What ttnn has started in a server's process would not be there in an engine that is forked from it."""
+    if "ttnn" in sys.modules:
+        os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "spawn"
 
 
 def _refuse_model(model_config: "ModelConfig") -> None:

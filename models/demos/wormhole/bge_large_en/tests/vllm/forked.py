@@ -8,11 +8,9 @@ Most of what a start of vLLM takes (12 of 15 s of processor time) are torch's co
 vLLM, its plugins and all that is ours are imported in each process, after its environment is set.
 """
 
-import contextlib
 import multiprocessing
 import os
 import runpy
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -87,7 +85,6 @@ def run_forked(
 
 def _run(module: str, code: str | None, arguments: list[str], environment: dict, output: str, errors: str | None):
     os.setsid()
-    os.register_at_fork(after_in_child=_close_sockets)
     for stream, path in ((1, output), (2, errors)):
         if path is None:
             os.dup2(1, stream)
@@ -107,11 +104,3 @@ def _run(module: str, code: str | None, arguments: list[str], environment: dict,
     except Exception:
         sys.excepthook(*sys.exc_info())  # multiprocessing would print a traceback, whatever was hooked
         sys.exit(1)
-
-
-def _close_sockets() -> None:
-    """An engine that is forked has the socket that is bound for the server; one that is spawned has not."""
-    for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(name))) as opened:
-            if opened.family in (socket.AF_INET, socket.AF_INET6):
-                os.close(int(name))

@@ -37,8 +37,7 @@ LEVEL = re.compile(r"^(?:\(\w+ pid=\d+\) )?(?:\d{4}-\d\d-\d\d \S+ \| )?(DEBUG|IN
 class Server:
     """One server process with its log; `stop` returns the exit status.
 
-    program: what is started, with these flags. None: vLLM's server, in a forked process, whose engine is forked too; it
-    is there in half the time.
+    program: what is started, with these flags. None: vLLM's server, in a forked process, which is there in half the time.
     """
 
     def __init__(self, flags: list[str], environment: dict[str, str], log: Path, program: Sequence[str] | None = None):
@@ -48,7 +47,7 @@ class Server:
         self.url, self.log = f"http://127.0.0.1:{port}", log
         flags = ["--host", "127.0.0.1", "--port", str(port), *flags]
         if program is None:
-            environment = {"VLLM_WORKER_MULTIPROC_METHOD": "fork", **environment}
+            log.touch()
             self.process = ForkedProcess(API_SERVER[-1], flags, environment, log)
             return
         with log.open("w") as output:

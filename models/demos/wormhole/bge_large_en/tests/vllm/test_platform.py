@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import json
+import os
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +21,7 @@ from vllm.exceptions import VLLMValidationError  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.platform import (  # noqa: E402
     TTPoolingPlatform,
     _refuse_without_tokenizer,
+    _spawn_beside_ttnn,
 )
 
 OURS = f"{vllm_plugin.__name__}.platform.TTPoolingPlatform"
@@ -60,6 +63,7 @@ def configure(flags):
         "executor": config.parallel_config.distributed_executor_backend,
         "shutdown_timeout": config.shutdown_timeout,
         "cards": [current_platform.device_id_to_physical_device_id(i) for i in range(2)],
+        "engine_starts_by": os.environ["VLLM_WORKER_MULTIPROC_METHOD"],
         "no_usage_stats": [os.environ["VLLM_NO_USAGE_STATS"], os.environ["DO_NOT_TRACK"]],
         "usage_stats": usage_lib.is_usage_stats_enabled(),
     }
@@ -129,6 +133,7 @@ CASES = {  # checkpoint and flags; "NAME=value" before them goes into the enviro
     "option": ["BERT", "--additional-config", '{"tt": {"max_device_batch": 0}}'],
     "generate": ["LLAMA"],
     "architecture": ["MODERN", "--runner", "pooling"],
+    "spawned": ["VLLM_WORKER_MULTIPROC_METHOD=spawn", "BERT", "--max-model-len", "384"],  # last: it is unset then
 }
 
 
@@ -147,7 +152,7 @@ def configured(vllm_environment, tmp_path_factory) -> dict[str, dict]:
         name, *rest = words[len(environment) :]
         flags = ["--skip-tokenizer-init", "--model", paths[name], *rest]
         arguments.append(json.dumps({"flags": flags, "environment": environment}))
-    unset = ("MESH_DEVICE", "TT_VISIBLE_DEVICES", "VLLM_NO_USAGE_STATS", "DO_NOT_TRACK")
+    unset = ("VLLM_WORKER_MULTIPROC_METHOD", "MESH_DEVICE", "TT_VISIBLE_DEVICES", "VLLM_NO_USAGE_STATS", "DO_NOT_TRACK")
     environment = {k: v for k, v in vllm_environment.items() if k not in unset}
     run = run_forked("configure", arguments, environment, folder, code=CONFIGURE)
     log, results = run.stdout + run.stderr, []
@@ -174,6 +179,7 @@ def test_guides_command_needs_no_further_flag(configured):
         "executor": "uni",
         "shutdown_timeout": 20,
         "cards": [0, 1],
+        "engine_starts_by": "fork",
         "no_usage_stats": ["1", "1"],
         "usage_stats": False,
     }
@@ -225,6 +231,18 @@ def test_use_is_not_reported_unless_asked_for(configured):
     for case in ("offline", "guide"):
         assert configured[case]["no_usage_stats"] == ["1", "1"] and configured[case]["usage_stats"] is False
     assert configured["reports"]["no_usage_stats"] == ["0", "0"] and configured["reports"]["usage_stats"] is True
+
+
+def test_engines_are_forked_unless_the_user_says_otherwise(configured, monkeypatch):
+    assert {configured[case]["engine_starts_by"] for case in ("offline", "guide", "two engines")} == {"fork"}
+    assert configured["spawned"]["engine_starts_by"] == "spawn"
+    monkeypatch.setenv("VLLM_WORKER_MULTIPROC_METHOD", "fork")
+    monkeypatch.delitem(sys.modules, "ttnn", raising=False)
+    _spawn_beside_ttnn()
+    assert os.environ["VLLM_WORKER_MULTIPROC_METHOD"] == "fork"
+    monkeypatch.setitem(sys.modules, "ttnn", None)
+    _spawn_beside_ttnn()
+    assert os.environ["VLLM_WORKER_MULTIPROC_METHOD"] == "spawn"
 
 
 def test_waiting_for_batches_to_fill_takes_a_scheduler_of_its_own(configured):

@@ -21,6 +21,7 @@ from models.demos.wormhole.bge_large_en.runner.device_params import QUEUES
 from models.demos.wormhole.bge_large_en.runner.mesh import open_mesh
 from models.demos.wormhole.bge_large_en.runner.target import DESCRIPTIONS, EMULATED, SILICON, target
 from models.demos.wormhole.bge_large_en.vllm_plugin import CROSS_ENCODERS, REGISTERED, devices
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine import servers_socket
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.early_stop import EarlyStop
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import DeviceMetrics, shared_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.parent_watch import end_with_parent
@@ -93,6 +94,7 @@ class TTPoolingWorker(WorkerBase):
         what is not there.
         """
         end_with_parent()
+        servers_socket.leave_it()
         self.early_stop.listen()
         with self._closing_on_failure():
             self._open()
