@@ -18,6 +18,7 @@ import torch
 
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
 from models.demos.wormhole.bge_large_en.tests.emulation import LAUNCHER
+from models.demos.wormhole.bge_large_en.tests.vllm.forked import run_forked
 from models.demos.wormhole.bge_large_en.tests.vllm.server import NAME, START_LIMIT_S, assert_like
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
 
@@ -168,15 +169,13 @@ def test_direct_use(bge_small, vllm_environment, tmp_path):
 @pytest.mark.server
 def test_offline_use(bge_small, vllm_environment, tmp_path):
     (block,) = tagged("runs: offline")
-    script, result = tmp_path / "script.py", tmp_path / "rows.json"
+    result = tmp_path / "rows.json"
     # Without a warm-up, which takes minutes where there is no card.
     quick = ', additional_config={"tt": {"enable_model_warmup": False}})'
     code = block.code.replace(LARGE, str(bge_small)).replace("max_model_len=384)", f"max_model_len=384{quick}")
     assert quick in code
-    script.write_text(f"{code}\nimport json, pathlib; pathlib.Path({str(result)!r}).write_text(json.dumps(vectors))\n")
-    done = subprocess.run(
-        [sys.executable, str(script)], env=vllm_environment, capture_output=True, text=True, timeout=600
-    )
+    code = f"{code}\nimport json, pathlib; pathlib.Path({str(result)!r}).write_text(json.dumps(vectors))\n"
+    done = run_forked("offline", [], vllm_environment, tmp_path, code=code)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     expected = ReferenceEncoder.from_pretrained(bge_small).encode(["Your text here", "Another text"])
     assert_like(torch.tensor(json.loads(result.read_text())), expected)

@@ -21,16 +21,16 @@ TIMEOUT_S = 20  # --shutdown-timeout
 
 
 @pytest.mark.parametrize(
-    "moment, closed",
-    [("Available plugins for group", False), ("pooling, up to 256 tokens", True)],
+    "moment, closed, program",
+    [("Available plugins for group", False, API_SERVER), ("pooling, up to 256 tokens", True, None)],
     ids=["imports", "warm-up"],
 )
-def test_a_stop_before_the_server_is_ready(minilm, vllm_environment, tmp_path, moment, closed):
+def test_a_stop_before_the_server_is_ready(minilm, vllm_environment, tmp_path, moment, closed, program):
     # So deep that a warm-up takes seconds.
     deep = dict(hidden_size=384, num_attention_heads=12, intermediate_size=384, num_hidden_layers=64)
     flags = ["--model", str(write_seeded_checkpoint(tmp_path / "deep", minilm, **deep)), "--max-model-len", "256"]
     environment = {**vllm_environment, "PYTHONUNBUFFERED": "1"}
-    server = Server(flags, environment, tmp_path / "server.log", API_SERVER)
+    server = Server(flags, environment, tmp_path / "server.log", program)
     try:
         deadline = time.monotonic() + START_LIMIT_S
         while moment not in server.log.read_text() and server.process.poll() is None:

@@ -104,7 +104,7 @@ def test_a_body_that_stalls_is_given_up(loaded_server):
     with_clients(loaded_server, scenario)
 
 
-@pytest.mark.parametrize("seconds", [45, pytest.param(600, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [25, pytest.param(600, marks=pytest.mark.slow)])
 def test_load_is_exact_and_memory_flat(loaded_server, seconds):
     """64 clients, batches and orders at random: every vector has the bits of its text alone."""
     start = time.monotonic()
