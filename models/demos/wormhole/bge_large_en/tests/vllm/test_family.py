@@ -69,7 +69,8 @@ def test_an_xlm_roberta_by_the_start_script(tmp_path, vllm_environment):
 
 
 def test_a_classifier_with_three_labels(labelled, tmp_path, vllm_environment):
-    with serving(FLAGS, vllm_environment, tmp_path / "log", program=program_for(labelled)) as server:
+    environment = vllm_environment | {"VLLM_WORKER_MULTIPROC_METHOD": "spawn"}  # others fork their engine
+    with serving(FLAGS, environment, tmp_path / "log", program=program_for(labelled)) as server:
         found = json.load(post(server, "/classify", {"input": TEXTS}))["data"]
         refused = post(server, "/rerank", {"query": "a", "documents": ["b"]})
         message = json.load(refused)["error"]["message"]
