@@ -14,10 +14,13 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbedding
+from models.demos.wormhole.bge_large_en.tests.vllm.forked import run_forked
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import MIDDLEWARE
 from models.emulated_wormhole.boards import BOARDS
 from tests.documented_commands import ELSEWHERE, NOT_RUN, RUNS
@@ -125,9 +128,12 @@ def test_command_names_what_is_there(command):
 @functools.cache
 def help_of(*program: str) -> str:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
-    done = subprocess.run(
-        [sys.executable, *program, "--help"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
-    )
+    if program[0] == "-m":
+        with tempfile.TemporaryDirectory() as folder:
+            done = run_forked(program[1], ["--help"], environment, Path(folder))
+    else:
+        command = [sys.executable, *program, "--help"]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 
