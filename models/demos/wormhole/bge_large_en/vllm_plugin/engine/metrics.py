@@ -47,6 +47,8 @@ HELP = {
     "vllm:tt_tokens": "Tokens of texts in device steps.",
     "vllm:tt_computed_tokens": "Tokens that device steps computed, padding included.",
     "vllm:tt_step_time_seconds": "Time from writing a device step's inputs to having its result.",
+    "vllm:tt_busy_seconds": "Time in which a device step was under way; steps of two queues overlap, and count once.",
+    "vllm:tt_engine_info": "1; what an engine runs on (silicon, simulator or emulated), its chips, profile and packing.",
     "vllm:tt_failures": "Failed runs of the model, by what it was run for: step, retry, health or warm_up.",
     "vllm:tt_warm_up_time_seconds": "Time it took to compile and capture all shapes at start-up.",
 }
@@ -87,6 +89,7 @@ class DeviceMetrics:
         # What does not exist here is on another host, with the API server.
         self._folder = Path(folder) if folder and Path(folder).is_dir() else None
         self._timed: set[tuple] = set()  # shapes whose histogram has all its buckets
+        self._busy_until = 0.0  # of time.perf_counter()
         self._files: dict[str, MmapedDict] = {}
         # A file has one writer. prometheus_client itself, which names its files by process, may be at work beside us.
         self._owner = f"tt{os.getpid()}-{secrets.token_hex(4)}"
@@ -95,7 +98,10 @@ class DeviceMetrics:
             self._add("counter", "vllm:tt_failures", "_total", (("stage", stage),), 0)
 
     def step(self, step: "Step", tokens: int, seconds: float) -> None:
-        """Count a device step that held texts of so many tokens in all, and took `seconds`."""
+        """Count a device step that held texts of so many tokens in all, took `seconds` and has just ended."""
+        now = time.perf_counter()
+        self._add("counter", "vllm:tt_busy_seconds", "_total", (), min(seconds, now - self._busy_until))
+        self._busy_until = now
         shape = (
             ("batch", str(step.batch)),
             ("sequence_length", str(step.sequence)),
@@ -121,6 +127,10 @@ class DeviceMetrics:
     def failure(self, stage: str) -> None:
         """Count a failed run of the model. stage: step, retry (a request alone), health or warm_up."""
         self._add("counter", "vllm:tt_failures", "_total", (("stage", stage),), 1)
+
+    def info(self, **labels: str) -> None:
+        """Keep what the engine runs on."""
+        self._add("gauge_mostrecent", "vllm:tt_engine_info", "", tuple(labels.items()), 1, timestamp=time.time())
 
     def warm_up(self, seconds: float) -> None:
         """Keep how long the warm-up took."""

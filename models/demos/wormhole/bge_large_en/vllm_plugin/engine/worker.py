@@ -120,6 +120,7 @@ class TTPoolingWorker(WorkerBase):
             self.model_config.served_model_name,
             getattr(self.parallel_config, "data_parallel_index", 0),  # the fork has none
         )
+        self.metrics.info(target=on, chips=str(chips), profile=options.optimizations, packing=options.packing)
 
     def load_model(self, *, load_dummy_weights: bool = False) -> None:
         """Build the model on the device; closes the device again when that fails.

@@ -76,6 +76,19 @@ def test_warm_up_time(counted, tmp_path):
     assert shown(tmp_path).get_sample_value("vllm:tt_warm_up_time_seconds", labels()) == 12.5
 
 
+def test_what_the_engine_runs_on(counted, tmp_path):
+    counted.info(target="emulated", profile="accuracy")
+    assert shown(tmp_path).get_sample_value("vllm:tt_engine_info", labels(target="emulated", profile="accuracy")) == 1
+
+
+def test_steps_that_overlap_are_busy_once(counted, tmp_path, monkeypatch):
+    """Of two queues: 0 to 4 and 3 to 6; then 9 to 10."""
+    for now, seconds in ((1004, 4.0), (1006, 3.0), (1010, 1.0)):
+        monkeypatch.setattr(metrics.time, "perf_counter", lambda now=now: now)
+        counted.step(PACKED, 1, seconds)
+    assert shown(tmp_path).get_sample_value("vllm:tt_busy_seconds_total", labels()) == 7
+
+
 def test_engines_count_apart_and_what_they_counted_outlives_them(counted, tmp_path):
     counted.step(PACKED, 1, 0.1)
     other = DeviceMetrics(str(tmp_path), "a model", 1)
@@ -94,6 +107,7 @@ def test_engines_count_apart_and_what_they_counted_outlives_them(counted, tmp_pa
 def test_the_exposition_parses_and_says_what_each_is(counted, tmp_path):
     counted.step(PACKED, 1, 0.1)
     counted.warm_up(1.0)
+    counted.info(target="silicon")
     text = generate_latest(shown(tmp_path)).decode()
     families = {family.name: family for family in text_string_to_metric_families(text)}
     assert families.keys() == metrics.HELP.keys()
@@ -206,6 +220,11 @@ def test_server_counts_what_it_is_asked(server):
     assert total(after, "vllm:tt_step_time_seconds_count", **mine) == steps
     assert total(after, "vllm:tt_step_time_seconds_sum", **mine) > 0
     assert total(after, "vllm:tt_warm_up_time_seconds", **mine) > 0
+    assert (
+        0 < total(after, "vllm:tt_busy_seconds_total", **mine) <= total(after, "vllm:tt_step_time_seconds_sum", **mine)
+    )
+    runs_on = {"target": "emulated", "chips": "1", "profile": "performance", "packing": "aligned"}
+    assert total(after, "vllm:tt_engine_info", **mine, **runs_on) == 1
     assert ("vllm:tt_failures_total", frozenset({**mine, "stage": "step"}.items())) in after
     assert total(after, "vllm:tt_failures_total") == 0
 
