@@ -47,10 +47,10 @@ class Run:
 RUNS = {
     # What one sees first.
     'python -m models.emulated_wormhole -m demo.interactive_demo --query "how do bees talk?"': Run(
-        r"0\.\d+  Bees tell each other"
+        r"0\.\d+  knowledge_base\.txt  Bees tell each other"
     ),
     "python -m demo.interactive_demo --index notes.safetensors": Run(
-        r"0\.\d+  Bees tell", typed="how do bees talk?\nexit\n", launched=True
+        r"0\.\d+  knowledge_base\.txt  Bees tell", typed="how do bees talk?\nexit\n", launched=True
     ),
     # Estimates and plans.
     "python -m tests.perf.estimate --batch 8 --seq 384 --profile performance": Run(

@@ -26,7 +26,7 @@ from tqdm import tqdm
 from models.demos.wormhole.bge_large_en.demo.checkpoints import choose, choose_default, choose_located
 from models.demos.wormhole.bge_large_en.demo.search.index import Maker, SearchIndex, build_index, load_index
 from models.demos.wormhole.bge_large_en.demo.search.passages import read_passages, split_passages
-from models.demos.wormhole.bge_large_en.demo.search.similarity_plot import plot_similarities
+from models.demos.wormhole.bge_large_en.demo.search.similarity_plot import hit_lines, plot_similarities
 from models.demos.wormhole.bge_large_en.reference.published import BGE_LARGE
 from models.demos.wormhole.bge_large_en.runner.device_params import DEVICE_PARAMS, QUEUES
 from models.demos.wormhole.bge_large_en.runner.target import DESCRIPTIONS, NoCard, target
@@ -59,15 +59,14 @@ class Search:
             raise ValueError(f"the query is no Unicode text: {error}") from error
         (similar,) = self.index.similarities(self.encoder.encode([self.instruction + query]))
         self.asked.append((query, similar))
-        hits = ((score, self.index.passages[number]) for score, number in self.index.top(similar, k))
-        return "\n".join(f"  {score:.3f}  {passage.text}  [{passage.source}]" for score, passage in hits)
+        return hit_lines((score, self.index.passages[number]) for score, number in self.index.top(similar, k))
 
     def plot(self, path: Path, k: int) -> None:
-        """All queries so far against the k best passages of each, as a PNG file."""
+        """The k best passages of each query so far as bars, and of several queries all as a matrix, in a PNG file."""
         similar = torch.stack([row for _, row in self.asked])
         columns = list(dict.fromkeys(number for row in similar for _, number in self.index.top(row, k)))
         labels = [self.index.passages[number].text for number in columns]
-        plot_similarities(path, [query for query, _ in self.asked], labels, similar[:, columns])
+        plot_similarities(path, [query for query, _ in self.asked], labels, similar[:, columns], k)
 
 
 def open_index(encoder, name: str, profile: str, texts: Path, file: Path | None) -> SearchIndex:
@@ -169,7 +168,7 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--query-instruction", help="put before queries; default what the checkpoint wants")
     parser.add_argument("--top-k", type=int, default=3, help="passages per query; default 3")
     parser.add_argument("--query", action="append", help="answer this, and end; may be given again")
-    parser.add_argument("--plot", type=Path, help="PNG file to draw the similarities of all queries to")
+    parser.add_argument("--plot", type=Path, help="PNG file to draw the best passages of all queries to")
     asked = parser.parse_args(arguments)
     for name, least in (("max_seq_len", 8), ("top_k", 1)):
         if getattr(asked, name) < least:

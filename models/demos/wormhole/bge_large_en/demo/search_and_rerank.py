@@ -21,6 +21,7 @@ from transformers import AutoTokenizer
 from models.demos.wormhole.bge_large_en.demo import interactive_demo
 from models.demos.wormhole.bge_large_en.demo.checkpoints import choose
 from models.demos.wormhole.bge_large_en.demo.cross_encoder import BGEForSequenceClassification, check_is_classifier
+from models.demos.wormhole.bge_large_en.demo.search.similarity_plot import hit_lines
 from models.demos.wormhole.bge_large_en.runner.batch_plan import default_buckets
 from models.demos.wormhole.bge_large_en.runner.device_params import QUEUES
 from models.demos.wormhole.bge_large_en.runner.inputs import Row
@@ -74,7 +75,7 @@ class RerankedSearch(interactive_demo.Search):
         best = [self.index.passages[number] for _, number in self.index.top(self.asked[-1][1], PASSAGES * k)]
         scores = self.reranker.scores(query, [passage.text for passage in best])
         order = scores.argsort(descending=True, stable=True).tolist()[:k]
-        return "\n".join(f"  {scores[i]:.3f}  {best[i].text}  [{best[i].source}]" for i in order)
+        return hit_lines((scores[i].item(), best[i]) for i in order)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

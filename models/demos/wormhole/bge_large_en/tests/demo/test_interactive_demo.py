@@ -12,6 +12,7 @@ from models.demos.wormhole.bge_large_en.demo import interactive_demo
 from models.demos.wormhole.bge_large_en.demo.checkpoints import MINILM, registry_minilm
 from models.demos.wormhole.bge_large_en.demo.search.index import Maker, SearchIndex, load_index
 from models.demos.wormhole.bge_large_en.demo.search.passages import Passage, read_passages, split_passages
+from models.demos.wormhole.bge_large_en.demo.search.similarity_plot import hit_lines, plot_similarities
 from models.demos.wormhole.bge_large_en.tests.seeded_folder import TINY, seeded_folder
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
 
@@ -92,6 +93,30 @@ def test_an_index_is_kept_and_refused_for_another_encoder(tmp_path):
         load_index(tmp_path / "other", maker)
 
 
+def test_hits_are_aligned():
+    found = hit_lines([(0.5, Passage("a.txt", "one")), (-10.25, Passage("deep/b.md", "two"))])
+    assert found.splitlines() == ["    0.500  a.txt      one", "  -10.250  deep/b.md  two"]
+
+
+def test_plots_have_the_best_passages_and_a_fixed_scale(tmp_path, monkeypatch):
+    figure = pytest.importorskip("matplotlib.figure")
+    drawn = []
+    monkeypatch.setattr(figure.Figure, "savefig", lambda self, *_, **__: drawn.append(self))
+    cosines = torch.tensor([[0.1, 0.9, -0.2], [0.3, 0.2, 0.4]])
+    for queries in (1, 2):
+        plot_similarities(tmp_path / "x.png", "ab"[:queries], ("same", "best", "same"), cosines[:queries], 2)
+    (alone,), (first, second, matrix) = drawn[0].axes, drawn[1].axes[:3]
+    for axes in (alone, first):
+        assert [bar.get_width() for bar in axes.patches] == pytest.approx([0.9, 0.1]) and axes.get_xlim() == (0, 1)
+        assert [label.get_text() for label in axes.get_yticklabels()] == ["best", "same"]
+    assert [bar.get_width() for bar in second.patches] == pytest.approx([0.4, 0.3])
+    assert matrix.images[0].get_clim() == (0, 1) and [t.get_text() for t in matrix.texts][:3] == [
+        "0.10",
+        "0.90",
+        "-0.20",
+    ]
+
+
 def run(capfd, *arguments) -> tuple[int, str, str]:
     code = interactive_demo.main([str(argument) for argument in arguments])
     return code, *capfd.readouterr()
@@ -105,7 +130,7 @@ def test_the_command(tiny, tmp_path, capfd, monkeypatch):
     common = ["--texts", notes, "--model", tiny, "--max-seq-len", 64, "--index", index]
     code, out, err = run(capfd, *common, "--query", "bees live on the roof", "--query", "\udcff", "--plot", plot)
     assert code == 0 and "embedding" in err and "running on: " in err
-    assert "Query: bees live on the roof\n  1.000  bees live on the roof  [a.txt]" in out
+    assert "Query: bees live on the roof\n  1.000  a.txt  bees live on the roof" in out
     assert "no Unicode text" in err
     assert plot.read_bytes().startswith(b"\x89PNG")
     typed = iter(["", "the kettle boiled", KeyboardInterrupt])
@@ -118,12 +143,12 @@ def test_the_command(tiny, tmp_path, capfd, monkeypatch):
 
     monkeypatch.setattr(interactive_demo.converse, "__defaults__", (read,))
     code, out, err = run(capfd, *common, "--top-k", 1)
-    assert code == 0 and "embedding" not in err and "  1.000  the kettle boiled  [a.txt]" in out
+    assert code == 0 and "embedding" not in err and "  1.000  a.txt  the kettle boiled" in out
     code, out, err = run(capfd, *common, "--profile", "accuracy", "--query", "x")
     assert code == 1 and "profile is 'performance', here it is 'accuracy'" in err and not out
     (notes / "b.txt").write_text("a later note")
     code, out, err = run(capfd, *common, "--query", "a later note", "--top-k", 1)
-    assert code == 0 and "embedding" in err and "  1.000  a later note  [b.txt]" in out
+    assert code == 0 and "embedding" in err and "  1.000  b.txt  a later note" in out
     code, out, err = run(capfd, *common[2:], "--texts", tmp_path / "absent", "--query", "x")
     assert code == 1 and "no such file or folder" in err
 
