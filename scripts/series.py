@@ -233,6 +233,15 @@ that returns constants serves.
             model(*(f"tests/perf/{n}.py" for n in "serving serving_workers bare_platform test_serving".split())),
         ),
         Commit(
+            "Watch the BERT server with Prometheus and Grafana",
+            """\
+A dashboard, alert rules and a scrape configuration. promtool takes the
+rules, each alert fires on what it is for, and every panel has data of a
+server under load that a real Prometheus scrapes.
+""",
+            model("demo/monitoring/*", "tests/vllm/monitoring/*"),
+        ),
+        Commit(
             "Document serving BERT encoders with vLLM",
             """\
 A guide and a reference, whose commands are run and whose tables and
