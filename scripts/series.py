@@ -242,6 +242,14 @@ server under load that a real Prometheus scrapes.
             model("demo/monitoring/*", "tests/vllm/monitoring/*"),
         ),
         Commit(
+            "Show search, a map and similarities in a page",
+            """\
+web_demo.py, by Streamlit, against a server's HTTP API alone. Its tests
+drive a Chromium (marker browser) and are skipped where there is none.
+""",
+            model("demo/web_demo.py", "demo/web/*", "tests/vllm/web/*"),
+        ),
+        Commit(
             "Document serving BERT encoders with vLLM",
             """\
 A guide and a reference, whose commands are run and whose tables and

@@ -20,6 +20,7 @@ ROOMS = {
     "demo": ("runner", "tt", "reference"),
     "demo/search": ("demo",),
     "demo/evaluation": ("demo",),
+    "demo/web": ("demo.search.passages", "demo.web_demo"),
     "vllm_plugin": ("demo.registration", "runner", "tt"),
 }
 

@@ -271,7 +271,12 @@ def test_serve_wants_the_model_first(recorded):
 def test_test_script_leaves_long_tests_out_unless_asked(recorded, given, marks):
     done, lines = recorded("test.sh", *given)
     assert done.returncode == 0, done.stderr
-    assert lines[1:] == ["-m", "pytest", *(["-m", "not slow and not quality and not clients"] if marks else []), *given]
+    assert lines[1:] == [
+        "-m",
+        "pytest",
+        *(["-m", "not slow and not quality and not clients and not browser"] if marks else []),
+        *given,
+    ]
 
 
 @pytest.mark.parametrize("name, code", [([], 0), (["no-such-organisation/no-such-model"], 1)])

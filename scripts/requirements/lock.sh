@@ -59,8 +59,10 @@ for name in uv vllm data data-fallback; do
     "$venv/bin/python" -m uv pip compile -q --no-deps --generate-hashes --python-version 3.12 --no-annotate --no-header \
         "$here/$name.txt" >>"$name.txt"
 done
-# Of an environment of its own, whose pins are those of its packages.
-grep '^#' "$here/clients.txt" >clients.txt
-"$venv/bin/python" -m uv pip compile -q --generate-hashes --python-version 3.12 --no-annotate --no-header \
-    "$here/clients.in" >>clients.txt
-mv clients.txt uv.txt vllm.txt data.txt data-fallback.txt torch.txt environment.txt check.txt "$here/"
+# Of environments of their own, whose pins are those of their packages.
+for name in clients web; do
+    grep '^#' "$here/$name.txt" >"$name.txt"
+    "$venv/bin/python" -m uv pip compile -q --generate-hashes --python-version 3.12 --no-annotate --no-header \
+        "$here/$name.in" >>"$name.txt"
+done
+mv clients.txt web.txt uv.txt vllm.txt data.txt data-fallback.txt torch.txt environment.txt check.txt "$here/"
