@@ -28,6 +28,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.devices import card_groups
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import share_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import add_middleware, hide_api_keys
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.long_texts import bound_tokenizing
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.pieces import check_pieces, embed_in_pieces
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.start import prepare, stop_when_told
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
 from models.demos.wormhole.bge_large_en.vllm_plugin.versions import VLLMValidationError
@@ -156,7 +157,9 @@ class TTPoolingPlatform(Platform):
         if set(model_config.architectures).isdisjoint(CROSS_ENCODERS):
             pool_as_the_checkpoint(model_config)
             accept_own_width(model_config)
+        check_pieces(model_config, options.max_ids_per_input)
         bound_tokenizing(options.max_ids_per_input)
+        embed_in_pieces()
         _refuse_without_tokenizer(model_config)
         _schedule_whole_requests(vllm_config)
         if options.batch_fill_wait_us:

@@ -31,6 +31,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.quick_exit import quick_exit
 PLUGIN = "models.demos.wormhole.bge_large_en.vllm_plugin"
 REPOSITORY = Path(__file__).parents[6]
 PAIR_LEN = 96  # tokens of a pair
+MAX_EMBED_LEN = 300  # tokens of a text that bge_server, whose model takes 64, embeds in pieces
 
 
 @pytest.fixture(autouse=True)
@@ -189,6 +190,7 @@ def prompts(query_prompt) -> dict[str, str]:
 def bge_server(bge_small, bge_name, api_key, prompts, vllm_environment, tmp_path_factory) -> Iterator[Server]:
     flags = ["--model", str(bge_small), "--served-model-name", bge_name, "--max-model-len", "64", "--api-key", api_key]
     flags += ["--hf-overrides", json.dumps({"task_instructions": prompts})]
+    flags += ["--pooler-config", json.dumps({"enable_chunked_processing": True, "max_embed_len": MAX_EMBED_LEN})]
     flags += ["--additional-config", json.dumps({"tt": {"enable_model_warmup": False}})]
     with serving(flags, vllm_environment, tmp_path_factory.mktemp("bge_server") / "server.log") as running:
         yield running

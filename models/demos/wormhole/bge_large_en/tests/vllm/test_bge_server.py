@@ -19,6 +19,7 @@ import torch
 
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
+from models.demos.wormhole.bge_large_en.tests.vllm.conftest import MAX_EMBED_LEN
 from models.demos.wormhole.bge_large_en.tests.vllm.forked import run_forked
 from models.demos.wormhole.bge_large_en.tests.vllm.server import START_LIMIT_S, assert_like, post
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.api_guard import OPEN_PATHS
@@ -222,6 +223,80 @@ def test_prompts_come_from_the_checkpoint_or_from_overrides(bge_small, tmp_path,
     assert EmbedIOProcessor._load_st_prompts(str(bge_small), None) is None
     (tmp_path / "config_sentence_transformers.json").write_text(json.dumps({"prompts": prompts}))
     assert EmbedIOProcessor._load_st_prompts(str(tmp_path), None) == prompts
+
+
+# --- texts longer than the model, whose 64 tokens are 62 and the two special ones of each piece ----------------------
+
+
+@pytest.fixture(scope="module")
+def long_text(reference) -> str:
+    text = " ".join(SENTENCES[:30])
+    assert 2 * 62 < len(reference.tokenizer(text)["input_ids"]) < MAX_EMBED_LEN - 62
+    return text
+
+
+def whole_and_pieces(reference, text: str) -> tuple[list[int], list[list[int]]]:
+    """Ids of a text, and of its pieces as the tokenizer itself makes them."""
+    whole = reference.tokenizer(text)["input_ids"]
+    inner = reference.tokenizer(text, add_special_tokens=False)["input_ids"]
+    return whole, [[101, *inner[i : i + 62], 102] for i in range(0, len(inner), 62)]
+
+
+def average(vectors: list[torch.Tensor], pieces: list[list[int]]) -> torch.Tensor:
+    """By the tokens of each piece, as vLLM documents it, in fp32, and normalised."""
+    total = sum((len(ids) * vector for vector, ids in zip(vectors, pieces, strict=True)), torch.zeros(384))
+    return torch.nn.functional.normalize(total / sum(map(len, pieces)), dim=0)
+
+
+@pytest.mark.parametrize("form", ["text", "ids"])
+def test_a_long_text_is_the_average_of_its_pieces_to_the_bit(ask, plain, reference, long_text, form):
+    whole, pieces = whole_and_pieces(reference, long_text)
+    alone = [plain([ids])[0] for ids in pieces]
+    expected = average(alone, pieces)
+    value = long_text if form == "text" else whole
+    (vector,) = plain([value])
+    assert torch.equal(vector, expected)
+    # among others, which keep theirs
+    rows = plain([TEXTS[0], value, TEXTS[1]] if form == "text" else [whole[:9], value, whole[:8]])
+    assert torch.equal(rows[1], expected)
+    assert torch.equal(rows[0], plain([TEXTS[0]] if form == "text" else [whole[:9]])[0])
+    answer = ask("/v1/embeddings", {"input": [value, value]})
+    assert answer["usage"]["prompt_tokens"] == answer["usage"]["total_tokens"] == 2 * len(whole)
+    assert [item["index"] for item in answer["data"]] == [0, 1]
+
+
+def test_a_long_text_not_normalised_and_by_coheres_route(ask, plain, reference, long_text):
+    whole, pieces = whole_and_pieces(reference, long_text)
+    raw = [
+        torch.tensor(d["embedding"]) for d in ask("/v1/embeddings", {"input": pieces, "use_activation": False})["data"]
+    ]
+    expected = sum((len(ids) * vector for vector, ids in zip(raw, pieces, strict=True)), torch.zeros(384)) / sum(
+        map(len, pieces)
+    )
+    found = ask("/v1/embeddings", {"input": long_text, "use_activation": False})["data"][0]["embedding"]
+    assert torch.equal(torch.tensor(found), expected) and not 0.99 < expected.norm() < 1.01
+    answer = ask("/v2/embed", {"texts": [long_text], "truncate": "NONE", "max_tokens": len(whole)})
+    assert torch.equal(torch.tensor(answer["embeddings"]["float"][0]), plain([long_text])[0])
+    assert answer["meta"]["billed_units"]["input_tokens"] == len(whole)
+
+
+def test_who_asks_for_a_truncated_text_gets_one(ask, plain, reference, long_text):
+    cut = reference.tokenizer(long_text, truncation=True, max_length=64)["input_ids"]
+    for path, body in (
+        ("/v1/embeddings", {"input": long_text, "truncate_prompt_tokens": -1}),
+        ("/v2/embed", {"texts": [long_text]}),
+    ):
+        answer = ask(path, body)
+        rows = answer["embeddings"]["float"] if path == "/v2/embed" else [answer["data"][0]["embedding"]]
+        assert torch.equal(torch.tensor(rows[0]), plain([cut])[0]), path
+
+
+@pytest.mark.parametrize("text", ["word " * 299, [101] * 301])
+def test_a_text_longer_than_max_embed_len_is_refused(bge_server, bge_name, key, text):
+    answer = post(bge_server, "/v1/embeddings", {"model": bge_name, "input": text}, key)
+    said = json.load(answer)["error"]["message"]
+    assert answer.status == 400 and "301 input tokens" in said and "300 tokens (max_embed_len)" in said, said
+    assert '"truncate_prompt_tokens": -1' in said and "pieces" in said
 
 
 def test_bench_serve(bge_server, bge_name, bge_small, api_key, vllm_environment, tmp_path):

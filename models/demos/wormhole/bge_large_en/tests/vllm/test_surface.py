@@ -106,6 +106,15 @@ def test_truncation_out_of_range_is_refused(client, limit, said):
         embed_bytes(client, "text", truncate_prompt_tokens=limit)
 
 
+def test_what_is_too_long_names_the_ways(client):
+    with pytest.raises(openai.BadRequestError, match="maximum context length is 256 tokens") as caught:
+        embed_bytes(client, LONG)
+    said = caught.value.body["message"]
+    assert all(
+        way in said for way in ('"truncate_prompt_tokens": -1', '"enable_chunked_processing": true', "pieces of it")
+    )
+
+
 def test_dimensions_may_be_the_models_own(client):
     assert embed_bytes(client, SENTENCES[:3], dimensions=384) == embed_bytes(client, SENTENCES[:3])
     with pytest.raises(openai.BadRequestError, match=r"only supports \[384\] matryoshka dimensions"):

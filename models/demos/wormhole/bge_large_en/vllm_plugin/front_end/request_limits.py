@@ -59,7 +59,7 @@ class RequestLimits:
             await self.app(scope, receive, send)
             return
         if self._known is None:  # vLLM gives its middleware no arguments; once it serves, the app's state is complete
-            self._known = _options_and_limits(scope["app"].state)
+            self._known = options_and_limits(scope["app"].state)
         options, limits = self._known
         headers, path = Headers(scope=scope), scope["path"].removeprefix(scope.get("root_path", ""))
         known = scope["method"] == "POST" and knows(path)
@@ -95,7 +95,7 @@ class RequestLimits:
         await self.app(scope, _replay(body, receive), send)
 
 
-def _options_and_limits(state: "State") -> tuple[PoolingOptions, Limits]:
+def options_and_limits(state: "State") -> tuple[PoolingOptions, Limits]:
     options = PoolingOptions.from_config(state.args.additional_config)
     vllm_config = getattr(state, "vllm_config", None)
     vocab_size = normalizes = pair = None
@@ -109,6 +109,8 @@ def _options_and_limits(state: "State") -> tuple[PoolingOptions, Limits]:
         if not set(getattr(model, "architectures", ())).isdisjoint(CROSS_ENCODERS):
             pair = model.max_model_len
     inputs, ids = options.max_inputs_per_request, options.max_ids_per_input
+    if vllm_config is not None:  # of a server that embeds long texts in pieces
+        ids = max(ids, getattr(vllm_config.model_config.pooler_config, "max_embed_len", None) or 0)
     return options, Limits(inputs, ids, vocab_size, normalizes, prompts, pair)
 
 
