@@ -27,6 +27,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.checkpoint_config import (
 from models.demos.wormhole.bge_large_en.vllm_plugin.devices import card_groups
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import share_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import add_middleware, hide_api_keys
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.batch_file import answer_batch_files
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.long_texts import bound_tokenizing
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.pieces import check_pieces, embed_in_pieces
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.start import prepare, stop_when_told
@@ -107,6 +108,7 @@ class TTPoolingPlatform(Platform):
         add_middleware(parser)
         hide_api_keys(parser)
         prepare(parser)
+        answer_batch_files(parser)
         cls._parsed = True
 
     @classmethod
