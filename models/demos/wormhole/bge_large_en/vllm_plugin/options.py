@@ -124,6 +124,8 @@ class PoolingOptions:
 
 # In additional_config, beside "tt": what a worker found out, as vllm-tt-plugin keeps its derived values.
 STEP_ROWS_KEY = "_tt_step_rows"
+# The same, of an engine whose API server may be on another machine: its address.
+FRONT_KEY = "_tt_front"
 
 
 def step_rows(additional_config: Mapping | None) -> int:

@@ -30,6 +30,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import add_middlew
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.batch_file import answer_batch_files
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.long_texts import bound_tokenizing
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.pieces import check_pieces, embed_in_pieces
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.remote_engines import expect_remote_engines
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.start import prepare, stop_when_told
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
 from models.demos.wormhole.bge_large_en.vllm_plugin.versions import VLLMValidationError
@@ -167,6 +168,7 @@ class TTPoolingPlatform(Platform):
         if options.batch_fill_wait_us:
             _fill_batches(vllm_config, options)
         share_folder(vllm_config)
+        expect_remote_engines(vllm_config)
         if parallel.worker_cls == "auto":
             parallel.worker_cls = WORKER_CLASS
         if parallel.world_size == 1 and parallel.distributed_executor_backend == "mp":

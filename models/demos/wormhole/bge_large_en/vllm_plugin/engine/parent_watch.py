@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """An engine ends with the API server that started it. vLLM 0.25.1's waits for ever, and keeps its device, when that was
-killed: a server started anew could not open it."""
+killed: a server started anew could not open it. One on another machine (--headless) goes on too, and a server started
+anew waits for it: it does not say hello again."""
 
 import multiprocessing
 import os
@@ -11,12 +12,14 @@ import signal
 import threading
 import time
 
+import psutil
 from vllm.logger import init_logger
 
 logger = init_logger("vllm.tt_pooling.parent_watch")
 
 INTERVAL_S = 0.5
 GRACE_S = 10.0  # to close the device
+LOST_S = 10.0  # without a connection to the API server's machine
 
 
 def end_with_parent() -> None:
@@ -27,11 +30,31 @@ def end_with_parent() -> None:
     threading.Thread(target=_watch, args=(os.getppid(),), daemon=True, name="parent watch").start()
 
 
+def end_with_front(address: str | None) -> None:
+    """The same for an engine whose API server is at `address`, once it had a connection there and has none for LOST_S."""
+    if address is not None:
+        threading.Thread(target=_watch_front, args=(address,), daemon=True, name="front watch").start()
+
+
 def _watch(parent: int) -> None:
     # Not the pipe that multiprocessing has for this: engines started by fork hold each other's ends.
     while os.getppid() == parent:
         time.sleep(INTERVAL_S)
-    logger.critical("The API server (process %d) is gone: the engine ends", parent)
+    _end("The API server (process %d) is gone: the engine ends", parent)
+
+
+def _watch_front(address: str) -> None:
+    seen = None  # when there was a connection last
+    while seen is None or time.monotonic() - seen < LOST_S:
+        found = psutil.Process().net_connections("tcp")
+        if any(c.raddr and c.raddr.ip == address and c.status == psutil.CONN_ESTABLISHED for c in found):
+            seen = time.monotonic()
+        time.sleep(4 * INTERVAL_S)
+    _end("No connection to the API server's machine, %s: the engine ends", address)
+
+
+def _end(message: str, of: int | str) -> None:
+    logger.critical(message, of)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_S)
     os._exit(1)

@@ -24,7 +24,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin import CROSS_ENCODERS, REGIS
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine import servers_socket
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.early_stop import EarlyStop
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import DeviceMetrics, shared_folder
-from models.demos.wormhole.bge_large_en.vllm_plugin.engine.parent_watch import end_with_parent
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.parent_watch import end_with_front, end_with_parent
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.pooled_outputs import (
     to_classes,
     to_runner_output,
@@ -32,7 +32,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.engine.pooled_outputs import
 )
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.step_guard import StepGuard
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.watchdog import Watchdog
-from models.demos.wormhole.bge_large_en.vllm_plugin.options import STEP_ROWS_KEY, PoolingOptions
+from models.demos.wormhole.bge_large_en.vllm_plugin.options import FRONT_KEY, STEP_ROWS_KEY, PoolingOptions
 from models.demos.wormhole.bge_large_en.vllm_plugin.quick_exit import quick_exit, stops_as_told
 from models.demos.wormhole.bge_large_en.vllm_plugin.versions import compilation_times
 
@@ -94,6 +94,7 @@ class TTPoolingWorker(WorkerBase):
         what is not there.
         """
         end_with_parent()
+        end_with_front((self.vllm_config.additional_config or {}).get(FRONT_KEY))
         servers_socket.leave_it()
         self.early_stop.listen()
         with self._closing_on_failure():

@@ -17,6 +17,7 @@ from vllm.entrypoints.openai.engine.protocol import GenerationError
 from vllm.logger import init_logger
 
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.failed_rows import accept, failure
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.remote_engines import watch
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.start import end_quickly
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class WatchedEngine:
         self.given_up = asyncio.Event()  # set when those that are left get 503
         self._loop = asyncio.get_running_loop()
         engine.encode, engine.shutdown = self.encode, self.shutdown
+        self._remote = watch(engine, lambda: self.stopping)
 
     async def encode(self, prompt, pooling_params, *args, **kwargs) -> AsyncIterator:
         """As EngineClient.encode; GenerationError, which vLLM answers with 500, for a failed row."""
@@ -123,6 +125,8 @@ class WatchedEngine:
         the event loop, which answers. What is left then is given up.
         """
         self._died, self.stopping = self.died(), True
+        if self._remote is not None:
+            self._loop.call_soon_threadsafe(self._remote.cancel)
         start, seconds = time.monotonic(), timeout or 0
         if not _in_event_loop() and not self._engine.errored:
             self._wait(start + seconds - min(CLOSING_S, seconds * 3 / 8))
