@@ -250,6 +250,15 @@ drive a Chromium (marker browser) and are skipped where there is none.
             model("demo/web_demo.py", "demo/web/*", "tests/vllm/web/*"),
         ),
         Commit(
+            "Add recipes for serving BERT encoders from several machines",
+            """\
+Independent servers behind nginx, one server with engines on two
+machines, a Kubernetes manifest, and which ports to close. Tests (marker
+nodes, as root) run them on network namespaces, and kill machines.
+""",
+            model("demo/deployment/*", "tests/vllm/nodes/*"),
+        ),
+        Commit(
             "Document serving BERT encoders with vLLM",
             """\
 A guide and a reference, whose commands are run and whose tables and

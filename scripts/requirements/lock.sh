@@ -60,9 +60,9 @@ for name in uv vllm data data-fallback; do
         "$here/$name.txt" >>"$name.txt"
 done
 # Of environments of their own, whose pins are those of their packages.
-for name in clients web; do
+for name in clients nodes web; do
     grep '^#' "$here/$name.txt" >"$name.txt"
     "$venv/bin/python" -m uv pip compile -q --generate-hashes --python-version 3.12 --no-annotate --no-header \
         "$here/$name.in" >>"$name.txt"
 done
-mv clients.txt web.txt uv.txt vllm.txt data.txt data-fallback.txt torch.txt environment.txt check.txt "$here/"
+mv clients.txt nodes.txt web.txt uv.txt vllm.txt data.txt data-fallback.txt torch.txt environment.txt check.txt "$here/"
