@@ -126,6 +126,10 @@ ELSEWHERE = {
     'curl http://localhost:8000/v1/embeddings -H "Content-Type: application/json" -d \'{"input": "Your text here"}\'': (
         "tests/test_documented_commands.py::serve"
     ),
+    "vllm run-batch -i in.jsonl -o out.jsonl --model BAAI/bge-large-en-v1.5 --max-model-len 384": (
+        f"{VLLM}/test_batch_file.py::test_a_thousand_lines_of_which_some_are_bad"
+    ),
+    "./scripts/web_demo.sh": f"{VLLM}/web/test_page.py::test_search_shows_the_best_passages_their_scores_and_files",
     "pip install --no-deps vllm_plugin": f"{VLLM}/test_active_platform.py::test_entry_points_install_alone",
     "pytest -m clients": f"{VLLM}/clients/test_guides_blocks.py::test_vectors_are_the_references",
     "vllm bench serve --backend openai-embeddings --endpoint /v1/embeddings": f"{VLLM}/test_bge_server.py::test_bench_serve",
