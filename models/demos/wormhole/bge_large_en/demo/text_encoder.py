@@ -17,7 +17,7 @@ from models.demos.wormhole.bge_large_en.demo.generator_vllm import BGEForEmbeddi
 from models.demos.wormhole.bge_large_en.reference import published
 from models.demos.wormhole.bge_large_en.runner.device_params import L1_SMALL_SIZE, TRACE_REGION_SIZE
 from models.demos.wormhole.bge_large_en.runner.mesh import open_mesh
-from models.demos.wormhole.bge_large_en.tt.checkpoint import read_dims
+from models.demos.wormhole.bge_large_en.tt.checkpoint import longest_input
 
 _TEXTS_AT_ONCE = 512  # enough to fill rows and batches
 
@@ -59,12 +59,6 @@ def open_device():
         yield mesh
     finally:
         ttnn.close_mesh_device(mesh)
-
-
-def longest_input(folder: str | Path) -> int:
-    """Tokens of the longest input a checkpoint was made for: sentence_bert_config.json, within config.json's positions."""
-    positions = read_dims(Path(folder)).max_position_embeddings
-    return min(positions, _read(folder, "sentence_bert_config.json").get("max_seq_length") or positions)
 
 
 def query_instruction(folder: str | Path, name: str = "") -> str:

@@ -90,6 +90,13 @@ def read_dims(folder: Path) -> BertDims:
     return BertDims.from_hf(AutoConfig.from_pretrained(folder))
 
 
+def longest_input(folder: str | Path) -> int:
+    """Tokens of the longest input a checkpoint was made for: sentence_bert_config.json, within config.json's positions."""
+    positions = read_dims(Path(folder)).max_position_embeddings
+    config = _json(Path(folder) / "sentence_bert_config.json")
+    return min(positions, (config if isinstance(config, dict) else {}).get("max_seq_length") or positions)
+
+
 def pooled_by(load: Callable[[str], dict | list | None], name: str | Path) -> PooledBy:
     """Pooling and normalising as sentence-transformers does them, whichever of its releases saved the checkpoint.
 

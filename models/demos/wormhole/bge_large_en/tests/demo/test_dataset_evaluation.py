@@ -16,9 +16,10 @@ from datasets import Dataset
 from models.demos.wormhole.bge_large_en.demo import dataset_evaluation
 from models.demos.wormhole.bge_large_en.demo.checkpoints import STSB_PACKAGE, stsb_test
 from models.demos.wormhole.bge_large_en.demo.evaluation.report import Score, report, table
-from models.demos.wormhole.bge_large_en.demo.text_encoder import longest_input, query_instruction
+from models.demos.wormhole.bge_large_en.demo.text_encoder import query_instruction
 from models.demos.wormhole.bge_large_en.reference import published
 from models.demos.wormhole.bge_large_en.tests.seeded_folder import TINY, seeded_folder
+from models.demos.wormhole.bge_large_en.tt.checkpoint import longest_input
 
 mteb_tasks = pytest.importorskip(
     "models.demos.wormhole.bge_large_en.demo.evaluation.mteb_tasks", reason="needs the package mteb"
