@@ -19,12 +19,13 @@ setup(
     packages=find_namespace_packages(include=["models", "models.*"]),
     package_data={"": ["*.txt", "*.md", "*.yaml", "*.yml"]},
     install_requires=["huggingface-hub", "loguru", "torch", "transformers", "ttnn"],
-    extras_require={"serve": ["vllm"]},
+    extras_require={"serve": ["vllm"], "corpus": ["ray[data]"]},
     entry_points={
         "vllm.platform_plugins": [f"tt_bge = {PLUGIN}:platform_plugin"],
         "vllm.general_plugins": [
             f"tt_bge = {PLUGIN}:general_plugin",
             "emulated_wormhole = models.emulated_wormhole.vllm_plugin:activate_if_asked",
         ],
+        "tt_device_processes": ["emulated_wormhole = models.emulated_wormhole.vllm_plugin:activate_if_asked"],
     },
 )

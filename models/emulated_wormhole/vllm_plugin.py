@@ -2,7 +2,8 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""Entry point in vLLM's group vllm.general_plugins: vLLM calls it in each of its processes, before a worker imports ttnn."""
+"""Entry point in the groups vllm.general_plugins and tt_device_processes: what is called in each of a program's processes
+before one imports ttnn."""
 
 
 def activate_if_asked() -> None:
