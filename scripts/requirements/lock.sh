@@ -65,4 +65,12 @@ for name in clients nodes web; do
     "$venv/bin/python" -m uv pip compile -q --generate-hashes --python-version 3.12 --no-annotate --no-header \
         "$here/$name.in" >>"$name.txt"
 done
-mv clients.txt nodes.txt web.txt uv.txt vllm.txt data.txt data-fallback.txt torch.txt environment.txt check.txt "$here/"
+# Beside the main environment: what that has is left out.
+"$venv/bin/python" -m uv pip compile -q --universal --python-version 3.10 --generate-hashes --no-annotate --no-header \
+    -c environment.txt "$here/corpus.in" -o all.txt
+echo "# Written by lock.sh from corpus.in: what environment.txt does not have." >corpus.txt
+awk '/^[a-z]/ { split($1, name, "=="); left = name[1] in has } NR == FNR { has[name[1]]; next } !left' \
+    environment.txt all.txt | sed -E "s/ ; [^\\\\]*/ /" >>corpus.txt
+for name in corpus clients nodes web uv vllm data data-fallback torch environment check; do
+    mv "$name.txt" "$here/"
+done
