@@ -225,6 +225,16 @@ made from the OpenAPI schema.
             model("tests/vllm/hardening/*"),
         ),
         Commit(
+            "Embed whole corpora with Ray Data",
+            """\
+Parquet, JSON lines or text in, Parquet with vectors out, an actor for
+each card of a machine or a cluster. A job that was interrupted goes on
+where it was: an output file has its name when it is whole. Tests marked
+corpus start Ray and are skipped without it.
+""",
+            model("demo/embed_corpus.py", "demo/EMBED_CORPUS.md", "demo/corpus/*", "tests/corpus/*"),
+        ),
+        Commit(
             "Compare the BERT server with a bare vLLM worker",
             """\
 Requests/s with a device that does nothing, as a share of what a worker

@@ -4,14 +4,14 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # scripts/test.sh [pytest options...]: prepares .venv and runs pytest from the repository root.
-# Everything but the tests marked slow, quality, clients, browser or nodes, unless -m says otherwise.
+# Everything but the tests marked slow, quality, clients, browser, nodes or corpus, unless -m says otherwise.
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 "$root/scripts/setup_env.sh"
 cd -- "$root"
 
-marks=(-m "not (slow or quality or clients or browser or nodes)")
+marks=(-m "not (slow or quality or clients or browser or nodes or corpus)")
 for option in "$@"; do
     case $option in -m*) marks=() ;; esac
 done

@@ -131,6 +131,18 @@ ELSEWHERE = {
     ),
     "./scripts/web_demo.sh": f"{VLLM}/web/test_page.py::test_search_shows_the_best_passages_their_scores_and_files",
     "pip install --no-deps vllm_plugin": f"{VLLM}/test_active_platform.py::test_entry_points_install_alone",
+    "python -m demo.embed_corpus --input 'docs/*.parquet' --text-column text --output vectors/": (
+        "tests/corpus/test_job.py::test_the_documented_command"
+    ),
+    **{
+        command: "tests/corpus/test_job.py::test_a_node_that_is_killed_loses_and_doubles_nothing"
+        for command in (
+            "ray start --head --port 6379 --resources '{\"tt_card\": 4}' --disable-usage-stats",
+            "ray start --address HEAD:6379 --resources '{\"tt_card\": 4}' --disable-usage-stats",
+            "ray get-auth-token --generate",
+            "python -m demo.embed_corpus --input 'docs/*.jsonl' --output vectors/ --ray-address HEAD:6379",
+        )
+    },
     "pytest -m clients": f"{VLLM}/clients/test_guides_blocks.py::test_vectors_are_the_references",
     "vllm bench serve --backend openai-embeddings --endpoint /v1/embeddings": f"{VLLM}/test_bge_server.py::test_bench_serve",
 }
@@ -150,6 +162,7 @@ NOT_RUN = {
     "pytest -s -k eight_megabytes": SUITE,
     "scripts/check_env.sh DIR": INSTALLS,
     "pip install mteb": INSTALLS,
+    "pip install 'ray[data]'": INSTALLS,
     "pip install matplotlib": INSTALLS,
     "docker run --restart=on-failure --stop-timeout 60 …": "it needs docker and an image",
     "python -m tests.pcc.frontier > FILE": "it takes hours; with --only it is run",

@@ -17,12 +17,13 @@ DOCUMENTS = (
     f"{MODEL}/README.md",
     GUIDE,
     REFERENCE,
+    f"{MODEL}/demo/EMBED_CORPUS.md",
     "tech_reports/BGE/bge.md",
     "tech_reports/LLMs/vLLM_integration_pooling_models.md",
 )
 SHELL = ("", "bash", "sh")
 BLOCK = re.compile(r"(?:<!-- ([^\n]+) -->\n)?^( *)```(\w*)\n(.*?)^ *```\n?", re.M | re.S)
-PROGRAMS = r"python|pytest|pip|git|curl|vllm|docker|mpirun|\.ci/run|(?:\./)?scripts/\w+\.(?:sh|py)"
+PROGRAMS = r"python|pytest|pip|git|curl|vllm|ray|docker|mpirun|\.ci/run|(?:\./)?scripts/\w+\.(?:sh|py)"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ ROOMS = {
     "demo/search": ("demo",),
     "demo/evaluation": ("demo",),
     "demo/web": ("demo.search.passages", "demo.web_demo"),
+    "demo/corpus": ("demo.generator_vllm", "runner", "tt"),
     "vllm_plugin": ("demo.registration", "runner", "tt"),
 }
 

@@ -271,7 +271,7 @@ def test_serve_wants_the_model_first(recorded):
 def test_test_script_leaves_long_tests_out_unless_asked(recorded, given, marks):
     done, lines = recorded("test.sh", *given)
     assert done.returncode == 0, done.stderr
-    marked = ["-m", "not (slow or quality or clients or browser or nodes)"] if marks else []
+    marked = ["-m", "not (slow or quality or clients or browser or nodes or corpus)"] if marks else []
     assert lines[1:] == ["-m", "pytest", *marked, *given]
 
 
