@@ -44,8 +44,8 @@ def expect_remote_engines(vllm_config: "VllmConfig") -> None:
 
 
 def _send_heartbeats() -> None:
-    """On the sockets of engine clients that are made after this; safe to call again."""
-    from vllm.v1.engine import core_client
+    """On the sockets of engine clients and of a coordinator that is forked that are made after this; safe to repeat."""
+    from vllm.v1.engine import coordinator, core_client
 
     make = getattr(core_client.make_zmq_socket, "__wrapped__", core_client.make_zmq_socket)
 
@@ -57,7 +57,7 @@ def _send_heartbeats() -> None:
             ctx.setsockopt(zmq.HEARTBEAT_TTL, SILENT_S * 1000)  # of the other side, that waits for this one
         return make(ctx, path, *args, **kwargs)
 
-    core_client.make_zmq_socket = make_with_heartbeats
+    core_client.make_zmq_socket = coordinator.make_zmq_socket = make_with_heartbeats
 
 
 def watch(engine: Any, stopping: Callable[[], bool]) -> "asyncio.Task[None] | None":

@@ -15,7 +15,8 @@ pytest.importorskip("vllm")
 
 import zmq  # noqa: E402
 import zmq.asyncio  # noqa: E402
-from vllm.v1.engine import core_client  # noqa: E402
+from vllm.utils.network_utils import make_zmq_socket  # noqa: E402
+from vllm.v1.engine import coordinator, core_client  # noqa: E402
 
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import remote_engines  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.remote_engines import (  # noqa: E402
@@ -84,12 +85,9 @@ def test_nothing_ends_while_all_are_there_or_when_the_server_is_told_to_stop(sto
 def test_where_engines_are_elsewhere_heartbeats_are_sent_and_engines_know_their_server(
     monkeypatch, size, local, own, expected
 ):
-    monkeypatch.setattr(
-        core_client,
-        "make_zmq_socket",
-        getattr(core_client.make_zmq_socket, "__wrapped__", None) or core_client.make_zmq_socket,
-    )
-    before = core_client.make_zmq_socket
+    before = make_zmq_socket
+    for module in (core_client, coordinator):
+        monkeypatch.setattr(module, "make_zmq_socket", before)
     parallel = SimpleNamespace(
         data_parallel_size=size,
         data_parallel_size_local=local,
@@ -99,7 +97,7 @@ def test_where_engines_are_elsewhere_heartbeats_are_sent_and_engines_know_their_
     config = SimpleNamespace(parallel_config=parallel, additional_config={"tt": {}})
     expect_remote_engines(config)
     assert config.additional_config == {"tt": {}, **({FRONT_KEY: "10.0.0.11"} if expected else {})}
-    assert (core_client.make_zmq_socket is not before) == expected
+    assert (core_client.make_zmq_socket is not before) == (coordinator.make_zmq_socket is not before) == expected
     if expected:
         with zmq.Context() as context:
             made = core_client.make_zmq_socket(context, f"tcp://{ADDRESS}:0", zmq.ROUTER, bind=True)
