@@ -4,8 +4,11 @@
 
 """`vllm run-batch` on files of OpenAI's form: which lines are refused, and, slow, 1,000 lines of which some are bad."""
 
+import asyncio
+import base64
 import json
 import struct
+from argparse import Namespace
 from types import SimpleNamespace
 
 import pytest
@@ -13,13 +16,20 @@ import torch
 
 pytest.importorskip("vllm")
 
+from starlette.responses import JSONResponse  # noqa: E402
 from vllm.entrypoints.openai import run_batch as vllms  # noqa: E402
+from vllm.v1.engine.exceptions import EngineDeadError  # noqa: E402
 
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder  # noqa: E402
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES  # noqa: E402
 from models.demos.wormhole.bge_large_en.tests.vllm.forked import run_forked  # noqa: E402
 from models.demos.wormhole.bge_large_en.tests.vllm.server import assert_like, post  # noqa: E402
-from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.batch_file import _Bad, request_of  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.admission import default_slots  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.batch_file import (  # noqa: E402
+    _Bad,
+    request_of,
+    run_batch,
+)
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_checks import Limits  # noqa: E402
 
 LIMITS = Limits(inputs=8, ids=64, vocab_size=30522, normalizes=True)
@@ -82,6 +92,63 @@ def test_vllm_itself_ends_at_a_bad_line():
         vllms.BatchRequestInput.model_validate_json(b"no JSON")
 
 
+# --- a run over a double of an engine --------------------------------------------------------------------------------
+
+
+class Engine:
+    """Of vLLM's client what a run looks at; answers as serving objects do, and dies after `lives` requests."""
+
+    def __init__(self, lives: int):
+        self.errored, self.lives, self.now, self.most = False, lives, 0, 0
+        model = SimpleNamespace(get_vocab_size=lambda: 30522, pooler_config=SimpleNamespace(use_activation=True))
+        self.vllm_config = SimpleNamespace(
+            model_config=model,
+            scheduler_config=SimpleNamespace(max_num_seqs=1),
+            parallel_config=SimpleNamespace(data_parallel_size=1),
+        )
+
+    async def __call__(self, request):
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(0.001)
+        self.now, self.lives = self.now - 1, self.lives - 1
+        self.errored = self.errored or self.lives < 0
+        if self.errored:
+            raise EngineDeadError()
+        return JSONResponse(vllms.EmbeddingResponse(model="m", data=[], usage={}).model_dump())
+
+
+def run_over(engine: Engine, folder, monkeypatch, lines: int) -> list[dict]:
+    async def registry(engine_client, args):
+        return {"embeddings": {"url_matcher": bool, "handler_getter": lambda: engine, "wrapper_fn": None}}
+
+    monkeypatch.setattr(vllms, "build_endpoint_registry", registry)
+    (folder / "in").write_bytes(b"\n".join(line({"input": "a"}, custom_id=str(i)) for i in range(lines)))
+    args = Namespace(
+        input_file=str(folder / "in"), output_file=str(folder / "out"), output_tmp_dir=None, additional_config=None
+    )
+    try:
+        asyncio.run(run_batch(vllms, engine, args))
+    finally:
+        outputs = [json.loads(found) for found in (folder / "out").read_text().splitlines()]
+        assert [output["custom_id"] for output in outputs] == [str(i) for i in range(lines)]
+    return outputs
+
+
+def test_as_many_lines_at_once_as_wait_in_a_server(tmp_path, monkeypatch):
+    engine = Engine(lives=1000)
+    outputs = run_over(engine, tmp_path, monkeypatch, 100)
+    assert {output["error"] for output in outputs} == {None} and engine.most == default_slots(1)
+
+
+def test_what_was_answered_before_the_engine_died_is_written(tmp_path, monkeypatch):
+    with pytest.raises(SystemExit, match="the engine died; 40 of 100 lines were answered"):
+        run_over(Engine(lives=40), tmp_path, monkeypatch, 100)
+    outputs = [json.loads(found) for found in (tmp_path / "out").read_text().splitlines()]
+    assert sum(output["error"] is None for output in outputs) == 40
+    assert {output["response"]["status_code"] for output in outputs} == {200, 500}
+
+
 # --- a whole run -----------------------------------------------------------------------------------------------------
 
 
@@ -124,8 +191,6 @@ def test_a_thousand_lines_of_which_some_are_bad(bge_small, bge_server, api_key, 
     assert [outputs[n]["custom_id"] for n in good] == [f"t{n}" for n in good]
 
     def vector(embedding: str) -> torch.Tensor:
-        import base64
-
         return torch.tensor(struct.unpack("<384f", base64.b64decode(embedding)))
 
     rows = torch.stack([vector(outputs[n]["response"]["body"]["data"][0]["embedding"]) for n in good])
