@@ -133,8 +133,8 @@ def need(program: str, package: str) -> None:
         pytest.skip(f"no {program} on this machine (Debian: apt-get install {package})")
 
 
-def done_on(network: Network, machine: str, command: list[str]) -> str:
+def done_on(network: Network, machine: str, command: list[str], **options) -> str:
     """What a command prints on that machine, which must succeed."""
-    run = subprocess.run([*network.prefix(machine), *command], capture_output=True, text=True, timeout=120)
+    run = subprocess.run([*network.prefix(machine), *command], capture_output=True, text=True, timeout=120, **options)
     assert run.returncode == 0, (command, run.stdout[-2000:], run.stderr[-2000:])
     return run.stdout

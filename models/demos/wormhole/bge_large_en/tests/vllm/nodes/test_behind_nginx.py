@@ -6,6 +6,7 @@
 
 import collections
 import json
+import re
 import shlex
 import subprocess
 import time
@@ -42,7 +43,8 @@ class Nginx:
     def __init__(self, network, folder: Path):
         self._network, self._log = network, folder / "bge.log"
         site = (RECIPES / "nginx.conf").read_text().replace("/var/log/nginx/bge.log", str(self._log))
-        (folder / "bge.conf").write_text(site)
+        self._site, self._file = site, folder / "bge.conf"
+        self._file.write_text(site)
         (folder / "nginx.conf").write_text(
             f"user root; pid {folder}/pid; error_log {folder}/error.log; worker_processes 2; events {{}}\n"
             f"http {{ client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; include {folder}/bge.conf; }}\n"
@@ -59,6 +61,14 @@ class Nginx:
             _, _, _, status, _, upstreams, statuses = line.replace(", ", ",").split()
             found.append((upstreams.split(","), int(status), statuses.split(",")))
         return found
+
+    def take_out(self, address: str | None) -> None:
+        """As README.md says; None: nobody any more."""
+        site = self._site if address is None else re.sub(rf"(server {address}:8000\b)", r"\1 down", self._site)
+        assert (site != self._site) == (address is not None)
+        self._file.write_text(site)
+        done_on(self._network, "front", [*self._command, "-s", "reload"])
+        time.sleep(1)
 
     def stop(self) -> None:
         subprocess.run([*self._network.prefix("front"), *self._command, "-s", "stop"], timeout=30, check=True)
@@ -110,6 +120,13 @@ def test_requests_are_shared_a_death_costs_its_own_and_who_comes_back_is_used(ne
     for command in recipe("runs: 10.0.0.10"):
         printed = done_on(network, "front", ["bash", "-c", command.replace("curl ", "curl -sS --fail-with-body ")])
         assert "health" in command or len(json.loads(printed)["data"]) == 1
+
+    # --- one is taken out, and put back
+    before = len(nginx.lines())
+    nginx.take_out(FIRST)
+    vectors(front(lambda: ask_all(TEXTS[:20])))
+    assert asked(nginx.lines()[before:]) == {SECOND: 20}
+    nginx.take_out(None)
 
     # --- one dies under load
     before = len(nginx.lines())

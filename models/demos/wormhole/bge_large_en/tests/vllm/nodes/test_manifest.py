@@ -4,6 +4,7 @@
 
 """kubernetes.yaml: against the API's schemas, and its container's command against its probes and its grace period."""
 
+import re
 import shlex
 import subprocess
 import sys
@@ -13,8 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from models.demos.wormhole.bge_large_en.tests.vllm.nodes.conftest import FIRST, RECIPES, Node, ask, get, recipe
+from models.demos.wormhole.bge_large_en.tests.vllm.nodes.conftest import FIRST, RECIPES, SECOND, Node, ask, get, recipe
 
+HERE = Path(__file__).parent
 PINS = Path(__file__).parents[7] / "scripts" / "requirements" / "nodes.txt"
 
 
@@ -49,6 +51,15 @@ def validate(tools: Path, folder: Path) -> subprocess.CompletedProcess:
     (command,) = recipe("runs: anywhere")
     program, *words = shlex.split(command)
     return subprocess.run([str(tools / program), *words], cwd=folder, capture_output=True, text=True, timeout=300)
+
+
+def test_every_block_of_the_recipes_is_run_by_a_test():
+    text, tests = (RECIPES / "README.md").read_text(), "".join(file.read_text() for file in HERE.glob("test_*.py"))
+    tags = re.findall(r"<!-- (.*) -->\n```bash", text)
+    assert len(tags) == text.count("```") // 2 == 8
+    for tag in tags:
+        said = tag.replace(FIRST, "{FIRST}").replace(SECOND, "{SECOND}")
+        assert f'"{tag}"' in tests or f'"{said}"' in tests or "as one server" in tag, tag
 
 
 def test_the_api_would_take_it(tools, documents):

@@ -6,6 +6,7 @@
 
 import collections
 import re
+import shlex
 import socket
 import subprocess
 import time
@@ -18,7 +19,16 @@ import torch
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
 from models.demos.wormhole.bge_large_en.tests.vllm.forked import run_forked
-from models.demos.wormhole.bge_large_en.tests.vllm.nodes.conftest import FIRST, RECIPES, SECOND, ask, done_on, get, need
+from models.demos.wormhole.bge_large_en.tests.vllm.nodes.conftest import (
+    FIRST,
+    RECIPES,
+    SECOND,
+    ask,
+    done_on,
+    get,
+    need,
+    recipe,
+)
 from models.demos.wormhole.bge_large_en.tests.vllm.server import assert_like
 
 TEXTS = [sentence for sentence in SENTENCES if len(sentence.split()) < 30][:40]
@@ -93,9 +103,9 @@ def test_two_machines_are_one_server_and_the_loss_of_one_is_told(network, pair, 
     assert len(ports) == 6 and network.listening("second") == set(), "the table of README.md"
     between = sorted(ports - {(FIRST, 8000)})
     assert all(network.on("front", lambda: [open_to(each) for each in between])), "to anybody, as it is"
-    rules = str(RECIPES / "nftables.conf")
-    done_on(network, "first", ["nft", "-f", rules])
-    done_on(network, "second", ["nft", "-f", rules])
+    (rules,) = recipe(f"runs: {FIRST} and {SECOND}")
+    for machine in ("first", "second"):
+        done_on(network, machine, shlex.split(rules), cwd=RECIPES)
     assert not any(network.on("front", lambda: [open_to(each) for each in between]))
     assert all(network.on("second", lambda: [open_to(each) for each in between]))
     assert torch.equal(rows, network.on("front", lambda: embed_all(url, TEXTS)))
