@@ -6,7 +6,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
@@ -18,7 +19,7 @@ import ttnn
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, Step, default_buckets, plan_steps
 from models.demos.wormhole.bge_large_en.runner.inputs import Row
 from models.demos.wormhole.bge_large_en.runner.queues import Queues
-from models.demos.wormhole.bge_large_en.runner.shape_step import ShapeStep
+from models.demos.wormhole.bge_large_en.runner.shape_step import Pending, ShapeStep
 from models.demos.wormhole.bge_large_en.runner.step_cost import step_microseconds
 from models.demos.wormhole.bge_large_en.runner.tracing import can_trace, shapes_held, trace_bytes, trace_region
 from models.demos.wormhole.bge_large_en.tt.bert import BertModel
@@ -82,12 +83,13 @@ class EncoderRunner:
         self.device, self.dims, self.pooling, self.max_length = device, dims, pooling, max_length
         self.plans = plan_buckets(dims, per_chip, chips, grid, precision, attention, pooling, l1_bytes(device))
         self.buckets = replace(per_chip, batches=tuple(batch * chips for batch in per_chip.batches))
-        self._cost = {shape: step_microseconds(dims, plan) for shape, plan in self.plans.items()}
+        self.cost = {shape: step_microseconds(dims, plan) for shape, plan in self.plans.items()}
         self._queues = queues or Queues(device, num_command_queues)
         self._model: BertModel | None = BertModel(weights, dims, device, precision, attention)
         self._steps: dict[tuple[int, int, bool], ShapeStep] = {}
+        self._flying: list[tuple[ShapeStep, Pending, list[Row], Step, float]] = []  # oldest first
         self._lost: str | None = None
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()
         self._observer = observer
         how = "as traces" if self._traced else "directly"
         logger.info(f"encoder steps run {how} on {self._queues.io + 1} command queue(s): {reason}")
@@ -99,9 +101,14 @@ class EncoderRunner:
         on, after the device has become idle; if it does not, this runner raises DeviceLost from then on.
         """
         with self._turn:
-            pooled = self._run(rows)
-        if self.pooling == "mean":
-            pooled /= torch.tensor([len(row) for row in rows], dtype=torch.float32)[:, None]
+            self._check_alive()
+            assert not self._flying, "run() before all steps that were submitted are collected"
+            pooled = torch.full((len(rows), self.dims.hidden_size), float("nan"))
+            try:
+                self._pipeline(rows, self.planned(rows), pooled)
+            finally:
+                if self._flying:
+                    self.settle(RuntimeError("interrupted between two steps"))
         bad = (~torch.isfinite(pooled).all(dim=1)).nonzero().flatten().tolist()
         if bad:
             raise RuntimeError(f"the device returned NaN or Inf for rows {bad} of {len(rows)}")
@@ -109,18 +116,44 @@ class EncoderRunner:
 
     def planned(self, rows: Sequence[Row]) -> list[Step]:
         """The device steps that run() takes for these rows."""
-        return plan_steps([len(row) for row in rows], self.buckets, self._cost.__getitem__)
+        return plan_steps([len(row) for row in rows], self.buckets, self.cost.__getitem__)
 
-    def _run(self, rows: Sequence[Row]) -> torch.Tensor:
-        self._check_alive()
-        steps = self.planned(rows)
-        pooled = torch.full((len(rows), self.dims.hidden_size), float("nan"))
-        try:
-            self._pipeline(rows, steps, pooled)
-        except BaseException as error:  # an interrupt leaves steps on their way as any other error does
-            self._settle(error)
-            raise
-        return pooled
+    def _pipeline(self, rows: Sequence[Row], steps: list[Step], pooled: torch.Tensor) -> None:
+        for step in [*steps, *[None] * (IN_FLIGHT - 1)]:
+            if step is not None:
+                self.submit(rows, step)
+            if self._flying and (step is None or len(self._flying) == IN_FLIGHT):
+                done, found = self.collect()
+                pooled[[place.text for place in done.places]] = found
+
+    def submit(self, rows: Sequence[Row], step: Step) -> None:
+        """Start one of the steps planned for `rows`, of which IN_FLIGHT may be on their way; errors as of run()."""
+        with self._working():
+            shape, start = self._step(step.shape), time.perf_counter()
+            texts = [rows[place.text] for place in step.places]
+            self._flying.append((shape, shape.submit(texts, step.places), texts, step, start))
+
+    def collect(self) -> tuple[Step, torch.Tensor]:
+        """Wait for the oldest step on its way: its texts' rows (n, H), NaN and Inf too, in the order of its places."""
+        with self._working():
+            shape, pending, texts, step, start = self._flying.pop(0)
+            pooled, tokens = shape.collect(pending), [len(text) for text in texts]
+            if self._observer is not None:
+                self._observer(step, sum(tokens), time.perf_counter() - start)
+            if self.pooling == "mean":
+                pooled /= torch.tensor(tokens, dtype=torch.float32)[:, None]
+            return step, pooled
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """A turn; what is raised within, an interrupt too, is raised on when the device is idle."""
+        with self._turn:
+            self._check_alive()
+            try:
+                yield
+            except BaseException as error:
+                self.settle(error)
+                raise
 
     def _check_alive(self) -> None:
         if self._lost is not None:
@@ -128,26 +161,14 @@ class EncoderRunner:
         if self._model is None:
             raise RuntimeError("the runner is closed")
 
-    def _pipeline(self, rows: Sequence[Row], steps: list[Step], pooled: torch.Tensor) -> None:
-        flying: list[tuple] = []
-        for step in [*steps, *[None] * (IN_FLIGHT - 1)]:
-            if step is not None:
-                shape = self._step(step.shape)
-                texts, start = [place.text for place in step.places], time.perf_counter()
-                flying.append((shape, shape.submit([rows[text] for text in texts], step.places), texts, step, start))
-            if flying and (step is None or len(flying) == IN_FLIGHT):
-                shape, pending, texts, done, start = flying.pop(0)
-                pooled[texts] = shape.collect(pending)
-                if self._observer is not None:
-                    self._observer(done, sum(len(rows[text]) for text in texts), time.perf_counter() - start)
-
-    def _settle(self, error: BaseException) -> None:
-        """Make the device idle after a failure, so that no later step meets what is left of this one."""
+    def settle(self, error: BaseException) -> None:
+        """Make the device idle after a failure, so that no later step meets what is left of any. DeviceLost if it fails."""
         try:
             self._queues.drain()
         except Exception as worse:
             self._lost = f"{error}; then {worse}"
             raise DeviceLost(f"the device did not become idle after a failed step: {self._lost}") from error
+        self._flying.clear()
         for step in self._steps.values():
             step.forget()
 
@@ -170,6 +191,9 @@ class EncoderRunner:
         On a lost device, where freeing can't but fail, errors are logged only.
         """
         with self._turn:
+            with suppress(DeviceLost):
+                if self._flying:
+                    self.settle(RuntimeError("the runner closes"))
             steps, self._steps, self._model = self._steps, {}, None
             error = _close(steps.values())
         if error is not None and self._lost is None:
