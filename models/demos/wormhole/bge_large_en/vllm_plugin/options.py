@@ -126,6 +126,8 @@ class PoolingOptions:
 STEP_ROWS_KEY = "_tt_step_rows"
 # The same, of an engine whose API server may be on another machine: its address.
 FRONT_KEY = "_tt_front"
+# And its Flow, for a scheduler in the same process.
+FLOW_KEY = "_tt_flow"
 
 
 def step_rows(additional_config: Mapping | None) -> int:

@@ -47,6 +47,7 @@ logger = init_logger("vllm.tt_pooling.platform")
 
 WORKER_CLASS = f"{__package__}.engine.worker.TTPoolingWorker"
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt")
+SCHEDULER = f"{__package__}.engine.flow_scheduler.FlowScheduler"
 FILLING_SCHEDULER = f"{__package__}.engine.batch_fill.BatchFillScheduler"
 
 
@@ -165,8 +166,7 @@ class TTPoolingPlatform(Platform):
         embed_in_pieces()
         _refuse_without_tokenizer(model_config)
         _schedule_whole_requests(vllm_config)
-        if options.batch_fill_wait_us:
-            _fill_batches(vllm_config, options)
+        _choose_scheduler(vllm_config, options)
         share_folder(vllm_config)
         expect_remote_engines(vllm_config)
         if parallel.worker_cls == "auto":
@@ -280,11 +280,13 @@ def _schedule_whole_requests(vllm_config: "VllmConfig") -> None:
         scheduler.verify_max_model_len(vllm_config.model_config.max_model_len)
 
 
-def _fill_batches(vllm_config: "VllmConfig", options: PoolingOptions) -> None:
+def _choose_scheduler(vllm_config: "VllmConfig", options: PoolingOptions) -> None:
+    """One that lets engine steps overlap, unless the user has chosen another: then the worker ends each of them."""
     scheduler = vllm_config.scheduler_config
-    if scheduler.scheduler_cls not in (None, FILLING_SCHEDULER):
+    if options.batch_fill_wait_us and scheduler.scheduler_cls not in (None, SCHEDULER, FILLING_SCHEDULER):
         raise ValueError(
             f"scheduler_cls is {scheduler.scheduler_cls!r}; allowed with additional_config['tt']['batch_fill_wait_us'] "
             f"= {options.batch_fill_wait_us}: none"
         )
-    scheduler.scheduler_cls = FILLING_SCHEDULER
+    if scheduler.scheduler_cls is None:
+        scheduler.scheduler_cls = FILLING_SCHEDULER if options.batch_fill_wait_us else SCHEDULER

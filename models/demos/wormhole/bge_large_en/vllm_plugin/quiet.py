@@ -21,6 +21,7 @@ KEPT = (
 # Loggers and beginnings of warnings.
 NOT_FOR_USERS = (
     ("vllm.config.vllm", "Inductor compilation was disabled"),  # there is none for this device
+    ("vllm.config.scheduler", "Using custom scheduler class"),  # ours, for this version of vLLM
     ("vllm.utils.system_utils", "Found ulimit"),  # of a number of connections that Admission bounds before
     ("vllm.entrypoints.pooling", "To make v1/embeddings API fast, please install orjson"),
 )

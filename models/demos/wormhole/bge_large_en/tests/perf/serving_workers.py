@@ -2,41 +2,83 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""The two workers that serving.py compares: ours over a device that does nothing, and the least that vLLM asks for."""
+"""Workers without a device: ours over one that does nothing (serving.py) or sleeps (utilisation.py), and the least that
+vLLM asks for."""
 
+import os
+import time
 from collections.abc import Callable, Sequence
 
 import torch
 from vllm.v1.outputs import EMPTY_MODEL_RUNNER_OUTPUT, ModelRunnerOutput
 from vllm.v1.worker.worker_base import CompilationTimes, WorkerBase
 
-from models.demos.wormhole.bge_large_en.runner.batch_plan import Step, default_buckets, plan_steps
+from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, Step, default_buckets, plan_steps
 from models.demos.wormhole.bge_large_en.runner.inputs import rows_from_lists
+from models.demos.wormhole.bge_large_en.runner.runner import IN_FLIGHT
 from models.demos.wormhole.bge_large_en.tests.perf.plan_cost import bucket_costs
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import DeviceMetrics, shared_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker, use_one_host_thread
 
+SLOWER = "BGE_SLEEPING_DEVICE_SLOWER"
+
+
+class HostOnlyRunner:
+    """EncoderRunner's plans, and a device that computes nothing: a step of it ends `slower` times its estimate after it
+    was started, or after the one before it. Every text gets the same row."""
+
+    def __init__(self, dims: BertDims, buckets: Buckets, observer: Callable[[Step, int, float], None], slower: float):
+        self.hidden, self.buckets, self.observer, self.slower = dims.hidden_size, buckets, observer, slower
+        cost = bucket_costs(dims, buckets)
+        self.cost = {shape: cost(shape) for shape in buckets.shapes}
+        self.free_at = 0.0  # of time.perf_counter
+        self.flying: list[tuple[Step, int, float, float]] = []  # step, tokens, submitted at, done at
+
+    def planned(self, rows) -> list[Step]:
+        return plan_steps([len(row) for row in rows], self.buckets, self.cost.__getitem__)
+
+    def submit(self, rows, step: Step) -> None:
+        now, tokens = time.perf_counter(), sum(len(rows[place.text]) for place in step.places)
+        self.free_at = max(now, self.free_at) + self.slower * self.cost[step.shape] * 1e-6
+        self.flying.append((step, tokens, now, self.free_at))
+
+    def collect(self) -> tuple[Step, torch.Tensor]:
+        step, tokens, start, end = self.flying.pop(0)
+        time.sleep(max(0.0, end - time.perf_counter()))
+        self.observer(step, tokens, time.perf_counter() - start)
+        return step, torch.ones(len(step.places), self.hidden)
+
+    def settle(self, error) -> None:
+        self.flying.clear()
+
 
 class HostOnlyModel:
-    """BGEForEmbedding's work on the host, checks, batch plan and metrics, with the same row for every text."""
+    """BGEForEmbedding's work on the host, checks, batch plan and metrics, over a device that computes nothing."""
 
     normalize = True
 
-    def __init__(self, dims: BertDims, max_length: int, max_batch: int, observer: Callable[[Step, int, float], None]):
-        self.dims, self.max_length, self.observer = dims, max_length, observer
-        self.buckets = default_buckets(max_length, max_batch)
-        self.cost = bucket_costs(dims, self.buckets)
+    def __init__(
+        self,
+        dims: BertDims,
+        max_length: int,
+        max_batch: int,
+        observer: Callable[[Step, int, float], None],
+        slower: float = 0.0,
+    ):
+        self.dims, self.max_seq_len = dims, max_length
+        self.runner = HostOnlyRunner(dims, default_buckets(max_length, max_batch), observer, slower)
+        self.step_rows = max_batch
 
     def embed(self, token_ids: Sequence[Sequence[int]]) -> torch.Tensor:
         """Lists of token ids -> (N, H) fp32, all ones, not normalised."""
-        rows = rows_from_lists(token_ids, self.dims, self.max_length)
-        pooled = torch.empty(len(rows), self.dims.hidden_size)
-        for step in plan_steps([len(row) for row in rows], self.buckets, self.cost):
-            texts = [place.text for place in step.places]
-            pooled[texts] = torch.ones(len(texts), self.dims.hidden_size)
-            self.observer(step, sum(len(rows[text]) for text in texts), 0.0)
-        return pooled
+        rows, runner = rows_from_lists(token_ids, self.dims, self.max_seq_len), self.runner
+        for step in [*runner.planned(rows), None]:
+            if step is not None:
+                runner.submit(rows, step)
+            if runner.flying and (step is None or len(runner.flying) == IN_FLIGHT):
+                runner.collect()
+        return torch.ones(len(rows), self.dims.hidden_size)
 
     def warm_up(self, between=None) -> None:
         """Nothing to compile."""
@@ -48,6 +90,8 @@ class HostOnlyModel:
 class HostOnlyWorker(TTPoolingWorker):
     """Our worker without a device."""
 
+    slower = 0.0
+
     def init_device(self) -> None:
         """No device to open; threads and metrics as for a card."""
         use_one_host_thread()
@@ -55,9 +99,16 @@ class HostOnlyWorker(TTPoolingWorker):
 
     def load_model(self, *, load_dummy_weights: bool = False) -> None:
         dims = BertDims.from_hf(self.model_config.hf_config)
-        self.model = HostOnlyModel(
-            dims, self.model_config.max_model_len, min(self.options.max_device_batch, 8), self.metrics.step
-        )
+        rows = min(self.options.max_device_batch, 8)
+        self.use(HostOnlyModel(dims, self.model_config.max_model_len, rows, self.metrics.step, self.slower))
+
+
+class SleepingWorker(HostOnlyWorker):
+    """Our worker over a device that takes the estimated time, or as many times that as its variable says."""
+
+    def load_model(self, *, load_dummy_weights: bool = False) -> None:
+        self.slower = float(os.environ.get(SLOWER, 1))
+        super().load_model()
 
 
 class BareWorker(WorkerBase):

@@ -7,12 +7,12 @@
 import time
 
 from vllm.v1.core.sched.output import SchedulerOutput
-from vllm.v1.core.sched.scheduler import Scheduler
 
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.flow_scheduler import FlowScheduler
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions, step_rows
 
 
-class BatchFillScheduler(Scheduler):
+class BatchFillScheduler(FlowScheduler):
     """Holds requests back while they are fewer than the rows of a device step and none has waited for too long.
 
     While it holds, schedule() returns an empty step, and the engine's loop takes in new requests, rests for a

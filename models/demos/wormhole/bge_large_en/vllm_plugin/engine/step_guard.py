@@ -5,7 +5,8 @@
 """After a step that failed: does the device still work, and which of the requests is it that fails?"""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from vllm.logger import init_logger
@@ -19,35 +20,52 @@ if TYPE_CHECKING:
 
 logger = init_logger("vllm.tt_pooling.step_guard")
 
+T = TypeVar("T")
+
 HEALTH_PROMPT = [0]  # token ids, in every vocabulary
 SHOWN = 300  # characters of an error that a client gets; ttnn's go on with a backtrace
 
 
 class StepGuard:
-    """embed: token ids of texts -> (N, H) fp32. count: told of each failed run what it was for: step, health, retry."""
+    """embed: token ids of texts -> (N, H) fp32. count: told of each failed run what it was for: step, health, retry.
 
-    def __init__(self, embed: Callable[[Sequence[Sequence[int] | Row]], torch.Tensor], count: Callable[[str], None]):
-        self._embed, self._count = embed, count
+    limit: a context for what waits for the device.
+    """
+
+    def __init__(
+        self,
+        embed: Callable[[Sequence[Sequence[int] | Row]], torch.Tensor],
+        count: Callable[[str], None],
+        limit: Callable[[], AbstractContextManager] = nullcontext,
+    ):
+        self._embed, self._count, self._limit = embed, count, limit
         self.failed: str | None = None  # why the last run failed
-        self._requests: Sequence[NewRequestData] = ()  # of the last step
+        self._requests: Sequence[NewRequestData] = ()  # that were run last
 
     @property
     def request_ids(self) -> list[str]:
-        """Of the last step, in the order of its rows."""
+        """Of those that were run last, in the order of the rows."""
         return [request.req_id for request in self._requests]
 
     def run(self, requests: Sequence["NewRequestData"]) -> tuple[torch.Tensor, dict[str, str]]:
         """Rows (n, H), all of them useful, of the requests that did not fail, in order, and req_id -> error of the others.
 
-        Whatever a step raises or returns, it is tried once more, each request alone, provided that the device embeds
-        the health prompt. RuntimeError, which ends the engine, if it does not, or if a front end wants no failed rows.
+        On a device without steps on their way. If it fails, as blame() has it.
         """
         self._requests = requests
         try:
-            return self._useful([prompt_of(request) for request in requests], "step"), {}
+            return self._embedded([prompt_of(request) for request in requests], "step"), {}
         except Exception as error:
-            logger.error("A step failed; requests, in the order of the rows: %s; %s", self.request_ids, error)
-            cause = error
+            return self.blame(requests, error)
+
+    def blame(self, requests: Sequence["NewRequestData"], cause: Exception) -> tuple[torch.Tensor, dict[str, str]]:
+        """What run() returns, of requests whose step failed.
+
+        Whatever it raised or returned, it is tried once more, each request alone, provided that the device embeds the
+        health prompt. RuntimeError, which ends the engine, if it does not, or if a front end wants no failed rows.
+        """
+        self._requests = requests
+        logger.error("A step failed; requests, in the order of the rows: %s; %s", self.request_ids, cause)
         try:
             self.check()
         except RuntimeError as dead:
@@ -61,7 +79,7 @@ class StepGuard:
         if earlier is None and not always:
             return
         try:
-            self._useful([HEALTH_PROMPT], "health")
+            self._embedded([HEALTH_PROMPT], "health")
         except Exception as error:
             before = f"; the step before it: {earlier}" if earlier else ""
             raise RuntimeError(f"the device fails: {_first_line(error)}{before}") from error
@@ -72,7 +90,7 @@ class StepGuard:
         rows, failures = [], {}
         for request in requests:
             try:
-                rows.append(self._useful([prompt_of(request)], "retry"))
+                rows.append(self._embedded([prompt_of(request)], "retry"))
             except Exception as error:
                 failures[request.req_id] = f"request {request.req_id} failed twice: {_first_line(error)}"
                 logger.error("Also alone, %s", failures[request.req_id])
@@ -82,19 +100,33 @@ class StepGuard:
             raise RuntimeError(f"embedding failed: {failures[unable[0]]}; no error can be sent for requests {unable}")
         return torch.cat(rows) if rows else torch.empty(0, 0), failures
 
-    def _useful(self, prompts: Sequence[Sequence[int] | Row], stage: str) -> torch.Tensor:
-        """Rows (N, H). Remembers a failure, of which RuntimeError for useless rows is one, until the next success."""
-        try:
-            rows = self._embed(prompts)
+    def _embedded(self, prompts: Sequence[Sequence[int] | Row], stage: str) -> torch.Tensor:
+        return self.useful(lambda: self._embed(prompts), stage)
+
+    def useful(self, get: Callable[[], torch.Tensor], stage: str) -> torch.Tensor:
+        """The rows (N, H) that `get` returns. RuntimeError for useless ones; watched as by watched()."""
+
+        def checked() -> torch.Tensor:
+            rows = get()
             bad = useless_rows(rows)
             if bad:
                 raise RuntimeError(f"the model returned NaN, Inf or all-zero embeddings for rows {bad}")
+            return rows
+
+        rows = self.watched(checked, stage)
+        self.failed = None
+        return rows
+
+    def watched(self, get: Callable[[], T], stage: str = "step") -> T:
+        """What `get`, which asks something of the device, returns. A failure is counted, and remembered until the next
+        success."""
+        try:
+            with self._limit():
+                return get()
         except Exception as error:
             self._count(stage)
             self.failed = _first_line(error)
             raise
-        self.failed = None
-        return rows
 
 
 def _first_line(error: Exception) -> str:

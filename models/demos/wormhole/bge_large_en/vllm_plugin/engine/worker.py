@@ -6,7 +6,7 @@
 
 import multiprocessing
 import time
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from models.demos.wormhole.bge_large_en.runner.target import DESCRIPTIONS, EMULA
 from models.demos.wormhole.bge_large_en.vllm_plugin import CROSS_ENCODERS, REGISTERED, devices
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine import servers_socket
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.early_stop import EarlyStop
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.flow import Flow
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import DeviceMetrics, shared_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.parent_watch import end_with_front, end_with_parent
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.pooled_outputs import (
@@ -32,18 +33,15 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.engine.pooled_outputs import
 )
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.step_guard import StepGuard
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.watchdog import Watchdog
-from models.demos.wormhole.bge_large_en.vllm_plugin.options import FRONT_KEY, STEP_ROWS_KEY, PoolingOptions
+from models.demos.wormhole.bge_large_en.vllm_plugin.options import FLOW_KEY, FRONT_KEY, STEP_ROWS_KEY, PoolingOptions
 from models.demos.wormhole.bge_large_en.vllm_plugin.quick_exit import quick_exit, stops_as_told
 from models.demos.wormhole.bge_large_en.vllm_plugin.versions import compilation_times
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from vllm.v1.core.sched.output import SchedulerOutput
     from vllm.v1.worker.worker_base import CompilationTimes
 
     from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, Step
-    from models.demos.wormhole.bge_large_en.runner.inputs import Row
 
 logger = init_logger("vllm.tt_pooling.worker")
 
@@ -67,6 +65,7 @@ class TTPoolingWorker(WorkerBase):
 
     mesh_device: Any = None  # ttnn's, imported only once the target is chosen
     model: Any = None  # BGEForEmbedding
+    flow: Flow  # since there is a model
     metrics = DeviceMetrics(None, "", 0)  # until init_device
     _at_exit: Finalize | None = None  # shuts down when the process ends
     _step_limit_s = 0.0  # seconds that a device step may take, 0 for any number
@@ -77,7 +76,9 @@ class TTPoolingWorker(WorkerBase):
 
     @cached_property
     def guard(self) -> StepGuard:
-        return StepGuard(self._embed, lambda stage: self.metrics.failure(stage))
+        return StepGuard(
+            lambda prompts: self.model.embed(prompts), lambda stage: self.metrics.failure(stage), self._limit
+        )
 
     @cached_property
     def watchdog(self) -> Watchdog:
@@ -139,7 +140,7 @@ class TTPoolingWorker(WorkerBase):
         )
         chips = self.mesh_device.get_num_devices()
         with self._closing_on_failure():
-            self.model = model_class.initialize_vllm_model(
+            model = model_class.initialize_vllm_model(
                 hf_config=self.model_config.hf_config,
                 mesh_device=self.mesh_device,
                 max_batch_size=self.options.max_device_batch * chips,
@@ -151,7 +152,13 @@ class TTPoolingWorker(WorkerBase):
                 observer=self._observe,
                 num_command_queues=QUEUES,
             )
-        self.vllm_config.additional_config[STEP_ROWS_KEY] = self.model.step_rows
+        self.use(model)
+
+    def use(self, model) -> None:
+        """Serve with this model from now on."""
+        self.model, self.flow = model, Flow(model, self.guard)
+        self.vllm_config.additional_config[STEP_ROWS_KEY] = model.step_rows
+        self.vllm_config.additional_config[FLOW_KEY] = self.flow
 
     def compile_or_warm_up_model(self) -> "CompilationTimes | None":
         """Compile every served shape, so that the first request is as fast as the tenth; seconds."""
@@ -172,15 +179,22 @@ class TTPoolingWorker(WorkerBase):
         return compilation_times(seconds)
 
     def execute_model(self, scheduler_output: "SchedulerOutput") -> ModelRunnerOutput:
-        """Embed the step's requests; one that fails, while the device works, gets an error in place of a vector.
+        """Take in the step's requests; returns those that are done, of this step or earlier ones (see Flow).
 
-        Anything raised here ends vLLM's engine: invalid requests are refused before, in `validate_request`.
-        Raises RuntimeError naming the requests: split ones, or a device that fails (see StepGuard).
+        One that fails, while the device works, gets an error in place of a vector. Anything raised here ends vLLM's
+        engine: invalid requests are refused before, in `validate_request`. Raises RuntimeError naming the requests:
+        split ones, or a device that fails (see StepGuard).
         """
-        requests = whole_requests(scheduler_output)
-        if not requests:
+        flow = self.flow
+        flow.forget(scheduler_output.finished_req_ids)
+        flow.add(whole_requests(scheduler_output))
+        done = flow.advance() if flow.attached else flow.finish()
+        if not done:
             return EMPTY_MODEL_RUNNER_OUTPUT
-        rows, failures = self.guard.run(requests)
+        requests = [request for part in done for request in part.requests]
+        failures = {req_id: why for part in done for req_id, why in part.failures.items()}
+        useful = [part.rows for part in done if len(part.rows)]
+        rows = torch.cat(useful) if useful else torch.empty(0, 0)
         if self.classifies:
             logits = self.model.head(rows)
             return to_classes(requests, logits, self.model.activation(logits), failures)
@@ -266,9 +280,10 @@ class TTPoolingWorker(WorkerBase):
                 raise SystemExit(1) from error  # a user can mend it, and the line above says how
             raise
 
-    def _embed(self, prompts: "Sequence[Sequence[int] | Row]") -> torch.Tensor:
-        with self.watchdog.limit(self._step_limit_s, lambda: f"requests {self.guard.request_ids}"):
-            return self.model.embed(prompts)
+    def _limit(self) -> AbstractContextManager:
+        return self.watchdog.limit(
+            self._step_limit_s, lambda: f"requests {self.flow.request_ids or self.guard.request_ids}"
+        )
 
     def _observe(self, step: "Step", tokens: int, seconds: float) -> None:
         self.watchdog.progress()

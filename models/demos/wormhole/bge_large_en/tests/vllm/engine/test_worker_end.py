@@ -76,7 +76,7 @@ def test_warm_up_is_timed_or_counted_as_failed(worker, double):
 def test_a_device_without_numbers_does_not_start(worker, double, log):
     worker.init_device()
     worker.load_model()
-    worker.model.rows = torch.full((1, HIDDEN), float("nan"))
+    worker.model.returned = torch.full((1, HIDDEN), float("nan"))
     with pytest.raises(RuntimeError, match="the device fails: the model returned NaN, Inf or all-zero embeddings"):
         worker.compile_or_warm_up_model()
     assert log[-1] == ("close_mesh_device", "the mesh")

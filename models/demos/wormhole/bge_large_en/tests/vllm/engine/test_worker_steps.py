@@ -33,7 +33,7 @@ def log() -> list:
 def served(log) -> Iterator[TTPoolingWorker]:
     """A worker whose model, a double, writes to `log`."""
     with idle_worker(MagicMock()) as worker:
-        worker.model = ModelDouble(log)
+        worker.use(ModelDouble(log))
         yield worker
 
 
@@ -74,11 +74,11 @@ def test_dimensions_truncate_before_normalising(served):
 @pytest.mark.parametrize("dimensions", [None, 3])
 @pytest.mark.parametrize("use_activation", [True, False])
 def test_vectors_outlive_the_models_buffer(served, use_activation, dimensions):
-    served.model.rows = torch.ones(1, HIDDEN)
+    served.model.returned = torch.ones(1, HIDDEN)
     asked = request("a", [1], use_activation=use_activation, dimensions=dimensions)
     (vector,) = served.execute_model(step(asked)).pooler_output
     before = vector.clone()
-    served.model.rows.zero_()
+    served.model.returned.zero_()
     assert torch.equal(vector, before)
 
 
@@ -87,18 +87,18 @@ def test_vectors_outlive_the_models_buffer(served, use_activation, dimensions):
 def test_bits_do_not_depend_on_the_batch(served, hidden, batch):
     rows = torch.randn(64, hidden, generator=torch.Generator().manual_seed(7))
     requests = [request(str(i), [1]) for i in range(64)]
-    served.model.rows = rows
+    served.model.returned = rows
     together = served.execute_model(step(*requests)).pooler_output
     for start in range(0, 64, batch):
         part = slice(start, start + batch)
-        served.model.rows = rows[part]
+        served.model.returned = rows[part]
         some = served.execute_model(step(*requests[part])).pooler_output
         assert all(map(torch.equal, some, together[part]))
 
 
 def test_model_of_the_wrong_shape_or_dtype_is_our_own_bug(served):
     for rows in (torch.ones(2, HIDDEN), torch.ones(1, HIDDEN, dtype=torch.bfloat16)):
-        served.model.rows = rows
+        served.model.returned = rows
         with pytest.raises(AssertionError):
             served.execute_model(step(request("a", [1])))
 

@@ -4,25 +4,50 @@
 
 """A worker without a device, a double of its model, and the steps that vLLM's scheduler hands it."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import torch
 from vllm.pooling_params import PoolingParams
 from vllm.v1.core.sched.output import NewRequestData, SchedulerOutput
 
+from models.demos.wormhole.bge_large_en.runner.batch_plan import Place, Step
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker
 
 HIDDEN = 8
+DIMS = SimpleNamespace(vocab_size=1000)
+
+
+class OneStepRunner:
+    """Puts all rows in one step, and embeds them by `embed` when that is collected."""
+
+    def __init__(self, embed: Callable[[list], torch.Tensor]):
+        self.embed, self.flying, self.cost = embed, [], defaultdict(lambda: 1.0)
+
+    def planned(self, rows):
+        places = tuple(Place(i, i, 0) for i in range(len(rows)))
+        return [Step(len(rows), 32, False, places)] if rows else []
+
+    def submit(self, rows, step):
+        self.flying.append([row.ids.tolist() for row in rows])
+
+    def collect(self):
+        return None, self.embed(self.flying.pop(0))
+
+    def settle(self, error):
+        self.flying.clear()
 
 
 class ModelDouble:
-    """step_rows: one less than asked for, as on a small core grid. Row i holds the ids of prompt i, from 1 up, over and over, so order and content show; `rows`, when set, is
-    returned."""
+    """step_rows: one less than asked for, as on a small core grid. Row i holds the ids of prompt i, from 1 up, over and over, so order and content show; `returned`,
+    when set, is returned."""
 
     def __init__(self, log: list, *, fails_in: str | None = None, **arguments):
-        self.log, self.fails_in, self.rows, self.normalize = log, fails_in, None, True
+        self.log, self.fails_in, self.returned, self.normalize = log, fails_in, None, True
+        self.runner, self.dims, self.max_seq_len = OneStepRunner(self.embed), DIMS, 512
         self.step_rows = arguments.get("max_batch_size", 0) - 1
         self._do("initialize", arguments)
 
@@ -35,8 +60,8 @@ class ModelDouble:
 
     def embed(self, prompts):
         self._do("embed", prompts)
-        if self.rows is not None:
-            return self.rows
+        if self.returned is not None:
+            return self.returned
         return torch.tensor([(ids * HIDDEN)[:HIDDEN] for ids in prompts]).float().clamp(min=1)  # no row is zero
 
     def _do(self, name, *details):

@@ -12,7 +12,13 @@ import torch
 
 pytest.importorskip("vllm")
 
-from models.demos.wormhole.bge_large_en.tests.vllm.engine.worker_doubles import idle_worker, request, step  # noqa: E402
+from models.demos.wormhole.bge_large_en.tests.vllm.engine.worker_doubles import (  # noqa: E402
+    DIMS,
+    OneStepRunner,
+    idle_worker,
+    request,
+    step,
+)
 from models.demos.wormhole.bge_large_en.tests.vllm.hardening.tally import count  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.failed_rows import accept, failed_row, failure  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker  # noqa: E402
@@ -27,6 +33,8 @@ class FaultyModel:
 
     def __init__(self, fault: Callable[[list[list[int]], torch.Tensor], None]):
         self.fault, self.calls = fault, []
+        self.runner, self.step_rows = OneStepRunner(self.embed), 4
+        self.dims, self.max_seq_len = DIMS, 512
 
     def embed(self, prompts):
         self.calls.append(prompts)
@@ -65,7 +73,7 @@ def worker() -> Iterator[TTPoolingWorker]:
 def run(worker, fault, prompts: dict[str, list[int]], accepted: bool = True) -> dict[str, list[float] | str]:
     """req_id -> its vector, or its error."""
     count("faults injected")
-    worker.model = FaultyModel(fault)
+    worker.use(FaultyModel(fault))
     requests = [request(req_id, ids) for req_id, ids in prompts.items()]
     for one in requests if accepted else ():
         accept(one.pooling_params)

@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""A scheduler for a worker that answers when a request is done, not at the step that scheduled it."""
+
+import time
+
+from vllm.v1.core.sched.output import SchedulerOutput
+from vllm.v1.core.sched.scheduler import Scheduler
+from vllm.v1.request import Request
+
+from models.demos.wormhole.bge_large_en.vllm_plugin.options import FLOW_KEY
+
+
+class FlowScheduler(Scheduler):
+    """vLLM's, but that the worker's answer is to the requests that it names, of whatever step."""
+
+    running: list[Request]
+    max_num_running_reqs: int
+
+    def __init__(self, vllm_config, *args, **kwargs):
+        super().__init__(vllm_config, *args, **kwargs)
+        self._flow = vllm_config.additional_config.get(FLOW_KEY)
+        if self._flow is not None:  # in this process; from another one the worker answers each step with all of it
+            self._flow.attached = True
+
+    def add_request(self, request) -> None:
+        super().add_request(request)
+        if self._flow is not None:
+            self._flow.pace.arrived(time.perf_counter() - (time.time() - request.arrival_time))
+
+    def schedule(self, *args, **kwargs) -> SchedulerOutput:
+        """Of those that wait as many as may run beside those under way, which vLLM would go on with, having no text of
+        theirs left. None while they could not begin: until then they wait by vLLM's own count."""
+        if self._flow is not None and not self._flow.takes(len(self.waiting)):
+            return SchedulerOutput.make_empty()
+        under_way, most = self.running, self.max_num_running_reqs
+        self.running, self.max_num_running_reqs = [], most - len(under_way)
+        try:
+            return super().schedule(*args, **kwargs)
+        finally:
+            self.running, self.max_num_running_reqs = under_way + self.running, most
+
+    def update_from_output(self, scheduler_output, model_runner_output) -> dict:
+        done = model_runner_output.req_ids
+        if self._flow is not None and self._flow.busy:
+            # Whether anything was executed, after which vLLM's loop does not rest: the flow has, as long as was good.
+            scheduler_output.total_num_scheduled_tokens = 1
+        if not done and self.running:
+            return {}  # nothing to tell the front end
+        scheduler_output.num_scheduled_tokens = dict.fromkeys(done, 1)  # vLLM asks no more than that it is not 0
+        return super().update_from_output(scheduler_output, model_runner_output)
