@@ -240,7 +240,12 @@ corpus start Ray and are skipped without it.
 Requests/s with a device that does nothing, as a share of what a worker
 that returns constants serves.
 """,
-            model(*(f"tests/perf/{n}.py" for n in "serving serving_workers bare_platform test_serving".split())),
+            model(
+                *(
+                    f"tests/perf/{n}.py"
+                    for n in "serving serving_workers bare_platform test_serving utilisation".split()
+                )
+            ),
         ),
         Commit(
             "Watch the BERT server with Prometheus and Grafana",

@@ -101,7 +101,7 @@ def servers(folder: Path) -> Iterator[dict[str, Server]]:
             name: stack.enter_context(
                 serving(
                     flags + FLAGS[name],
-                    {**environment, "VLLM_PLUGINS": f"serving_{name}"},
+                    {**environment, "VLLM_PLUGINS": f"serving_{name},emulated_wormhole"},
                     folder / f"{name}.log",
                     wait=False,
                 )
