@@ -7,13 +7,21 @@
 import json
 import logging
 import os
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from models.demos.wormhole.bge_large_en.demo.corpus.card import CardEncoder, cards_here
 from models.demos.wormhole.bge_large_en.demo.corpus.files import cut
-from models.demos.wormhole.bge_large_en.demo.corpus.stages import Embed, MakeEncoder, read_and_tokenise, unit_row, write
+from models.demos.wormhole.bge_large_en.demo.corpus.stages import (
+    MakeEncoder,
+    TellingEmbed,
+    read_and_tokenise,
+    telling,
+    unit_row,
+    write,
+)
 from models.demos.wormhole.bge_large_en.demo.corpus.units import Job, Source, Unit
 from models.demos.wormhole.bge_large_en.runner.target import NODES, NoCard
 
@@ -35,6 +43,8 @@ class Cluster:
 
         NoCard where there is none, ValueError for more than there are, ConnectionError when nothing answers.
         """
+        if address is not None:
+            _check_answers(address)
         here = cards_here() if address is None else []
         if address is None and here == []:
             raise NoCard(f"no Tenstorrent card: {NODES} is empty, and neither a simulator nor emulation is asked for")
@@ -80,12 +90,12 @@ class Cluster:
         ray.shutdown()
 
     def cut(self, paths: list[str], text_column: str, unit_rows: int) -> Iterator[Source]:
-        """The inputs in units, several files at a time. ValueError, naming the file, for one that can't be used."""
+        """The inputs in units, several files at a time. RuntimeError, naming the file, for one that can't be used."""
 
         def cut_file(row: dict) -> dict:
             return {"source": json.dumps(asdict(cut(row["path"], text_column, unit_rows)))}
 
-        for row in self._rows([{"path": path} for path in paths], lambda data: data.map(cut_file)):
+        for row in self._rows([{"path": path} for path in paths], lambda data: data.map(telling(cut_file))):
             found = json.loads(row["source"])
             yield Source(**{**found, "parts": tuple(map(tuple, found["parts"]))})
 
@@ -94,21 +104,20 @@ class Cluster:
     ) -> Iterator[dict]:
         """Embed units, in any order; the counts of each as soon as it is written.
 
-        columns: of each source. BadRow, ValueError and OSError as a stage raises them; RuntimeError for what else ends
-        the job, as a unit at which one process after another dies.
+        columns: of each source. RuntimeError with what a stage raised, or else with what ended the job.
         """
         from ray.data import ActorPoolStrategy
 
-        actors = min(self.cards, len(units))
+        actors, tasks = min(self.cards, len(units)), min(2 * self.cards, len(units))
         pool = ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=UNITS_PER_CARD)
 
         def stages(data):
-            data = data.map(read_and_tokenise, fn_kwargs={"job": job}, num_cpus=1, concurrency=2 * actors)
+            data = data.map(telling(read_and_tokenise), fn_kwargs={"job": job}, num_cpus=1, concurrency=tasks)
             # No CPU of Ray's count: a machine with fewer of them than cards would have none left for the tasks. An actor
             # that dies is started again, as often as it takes, and its units are given out again.
             made = {"job": job, "make_encoder": make_encoder}
-            data = data.map(Embed, fn_constructor_kwargs=made, compute=pool, num_cpus=0, resources={CARD: 1})
-            return data.map(write, fn_kwargs={"job": job}, num_cpus=0.5, concurrency=2 * actors)
+            data = data.map(TellingEmbed, fn_constructor_kwargs=made, compute=pool, num_cpus=0, resources={CARD: 1})
+            return data.map(telling(write), fn_kwargs={"job": job}, num_cpus=0.5, concurrency=tasks)
 
         yield from self._rows([unit_row(unit, columns[unit.source]) for unit in units], stages)
 
@@ -122,17 +131,21 @@ class Cluster:
         logging.getLogger("ray.data").setLevel(logging.CRITICAL)
         data = stages(ray.data.from_items(items, override_num_blocks=len(items)))
         try:
-            yield from data.iter_rows()
+            for row in data.iter_rows():
+                if row.get("error"):
+                    raise RuntimeError(row["error"])
+                yield row
         except ray.exceptions.RayError as error:
-            raise _ours(error) from error
+            said = [line.strip() for line in str(error).splitlines() if line.strip()]
+            raise RuntimeError(said[-1] if said else type(error).__name__) from error
 
 
-def _ours(error: BaseException) -> Exception:
-    """What a stage raised, without Ray's wrappings; RuntimeError of one line for what did not come from one."""
-    inner: BaseException | None = error
-    while inner is not None:
-        if isinstance(inner, OSError | ValueError | RuntimeError) and not hasattr(inner, "cause"):
-            return inner  # type: ignore[return-value]
-        inner = getattr(inner, "cause", None) or inner.__cause__
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return RuntimeError(lines[-1].strip() if lines else type(error).__name__)
+def _check_answers(address: str) -> None:
+    """At once, where Ray would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise ValueError(f"--ray-address is {address!r}; allowed: HOST:PORT")
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise ConnectionError(f"no Ray cluster answers at --ray-address {address}: {error}") from error

@@ -5,7 +5,8 @@
 """The three stages of a unit, as Ray calls them: row -> row, one row a unit, so that nothing cuts or joins units.
 
 A row is a dict of numbers, JSON and bytes: "unit" and "columns" in; "table" (an Arrow stream of the good rows), "ids" and
-"lengths" (int32) after reading; "vectors" (float) after embedding; counts at the end.
+"lengths" (int32) after reading; "vectors" (float) after embedding; counts at the end. Or it is {"error": why}, which the
+later stages let through: what a stage raises, Ray would wrap in pages of its own.
 """
 
 import json
@@ -25,6 +26,24 @@ from models.demos.wormhole.bge_large_en.tt.checkpoint import locate
 
 # From the encoder's facts and the checkpoint's folder to a function from ids to ((n, H) fp32, tokens computed).
 MakeEncoder = Callable[[Encoder, str], Callable[[Sequence[list[int]]], tuple[np.ndarray, int]]]
+
+
+ERRORS = (OSError, ValueError, RuntimeError)
+
+
+def telling(stage: Callable[..., dict]) -> Callable[..., dict]:
+    """The stage, which returns {"error": why} where it would raise one of ERRORS, and lets such a row through."""
+
+    def told(row: dict, **named) -> dict:
+        if row.get("error"):
+            return {"error": row["error"]}
+        try:
+            return stage(row, **named)
+        except ERRORS as error:
+            return {"error": str(error)}
+
+    told.__name__ = getattr(stage, "__name__", type(stage).__name__)
+    return told
 
 
 class BadRow(ValueError):
@@ -79,6 +98,19 @@ class Embed:
             raise ValueError(f"a vector holds {np.abs(found).max():g}; {self._dtype} holds up to {most:g}")
         rest = {name: row[name] for name in ("unit", "table", "bad", "truncated")}
         return {**rest, "vectors": found.astype(self._dtype).tobytes(), "tokens": len(flat), "computed": computed}
+
+
+class TellingEmbed:
+    """Embed, telling; what its constructor raises too, of which Ray would make another try."""
+
+    def __init__(self, job: Job, make_encoder: MakeEncoder):
+        try:
+            self._embed, self._why = telling(Embed(job, make_encoder)), ""
+        except ERRORS as error:
+            self._why = str(error)
+
+    def __call__(self, row: dict) -> dict:
+        return {"error": row.get("error") or self._why} if self._why else self._embed(row)
 
 
 def write(row: dict, job: Job) -> dict:
