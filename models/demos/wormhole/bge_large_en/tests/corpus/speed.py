@@ -7,7 +7,7 @@
     python -m models.demos.wormhole.bge_large_en.tests.corpus.speed --rows 100000
 
 Prints JSON. texts/s of both from the first unit that is written to the last, so without the start of processes, which is
-printed beside it; bytes that belong to the job's processes alone (USS), the most in each quarter of it.
+printed beside it; bytes of all processes of the job without shared ones, the most in each quarter of it.
 """
 
 import argparse
@@ -54,11 +54,12 @@ def rate(counts: Iterable[dict], start: float) -> dict[str, float]:
 
 def watch(used: list[tuple[float, int]], ended: threading.Event) -> None:
     """(time, bytes of this process and those below it) until `ended`."""
-    while not ended.wait(0.5):
+    while not ended.wait(2):
         total = 0
         for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
             try:
-                total += process.memory_full_info().uss
+                memory = process.memory_info()
+                total += memory.rss - memory.shared
             except psutil.Error:
                 pass
         used.append((time.monotonic(), total))

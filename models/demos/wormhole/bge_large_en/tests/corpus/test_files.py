@@ -29,7 +29,8 @@ def written(path, rows=ROWS):
 
 @pytest.mark.parametrize("unit_rows", [1, 7, 16, 23, 50, 1000])
 @pytest.mark.parametrize("name", ["a.parquet", "a.jsonl", "a.txt"])
-def test_units_hold_every_row_once_and_in_order(tmp_path, name, unit_rows):
+def test_units_hold_every_row_once_and_in_order(tmp_path, monkeypatch, name, unit_rows):
+    monkeypatch.setattr(files, "LINES_AT_ONCE", 5)
     source = cut(written(tmp_path / name), "text", unit_rows)
     tables = [read(unit, source.columns, "text") for unit in source.units]
     assert source.rows == 50 and all(
