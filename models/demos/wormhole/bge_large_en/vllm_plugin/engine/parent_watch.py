@@ -19,7 +19,7 @@ logger = init_logger("vllm.tt_pooling.parent_watch")
 
 INTERVAL_S = 0.5
 GRACE_S = 10.0  # to close the device
-LOST_S = 10.0  # without a connection to the API server's machine
+LOST_S = 10.0  # with fewer connections to the API server's machine than there were
 
 
 def end_with_parent() -> None:
@@ -31,7 +31,7 @@ def end_with_parent() -> None:
 
 
 def end_with_front(address: str | None) -> None:
-    """The same for an engine whose API server is at `address`, once it had a connection there and has none for LOST_S."""
+    """The same for an engine whose API server is at `address`, once it has lost connections there for LOST_S."""
     if address is not None:
         threading.Thread(target=_watch_front, args=(address,), daemon=True, name="front watch").start()
 
@@ -44,13 +44,21 @@ def _watch(parent: int) -> None:
 
 
 def _watch_front(address: str) -> None:
-    seen = None  # when there was a connection last
-    while seen is None or time.monotonic() - seen < LOST_S:
+    usual = count = (
+        0  # connections: those of the server, and those of its coordinator, which may outlast a silent machine
+    )
+    since = time.monotonic()
+    while True:
         found = psutil.Process().net_connections("tcp")
-        if any(c.raddr and c.raddr.ip == address and c.status == psutil.CONN_ESTABLISHED for c in found):
-            seen = time.monotonic()
+        now = sum(bool(c.raddr) and c.raddr.ip == address and c.status == psutil.CONN_ESTABLISHED for c in found)
+        if now != count:
+            count, since = now, time.monotonic()
+        elif time.monotonic() - since >= LOST_S:
+            if count < usual:
+                break
+            usual = count
         time.sleep(4 * INTERVAL_S)
-    _end("No connection to the API server's machine, %s: the engine ends", address)
+    _end("Connections to the API server's machine, %s, are lost: the engine ends", address)
 
 
 def _end(message: str, of: int | str) -> None:
