@@ -17,6 +17,7 @@ estimate, which is said. Printed for each load:
     filled    rows of its steps that hold texts / rows
     of rate   texts per second / device's rate
     p50, p99  latency in mean steps of that plan with 64 waiting
+    host ms   of a core, of all processes, clients' included, a text
 """
 
 import argparse
@@ -34,6 +35,8 @@ from dataclasses import asdict, dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+
+import psutil
 
 PERF = "models.demos.wormhole.bge_large_en.tests.perf"
 WORKER = f"{PERF}.serving_workers.SleepingWorker"
@@ -75,6 +78,7 @@ class Point:
     texts_per_second_of_device_rate: float
     p50_steps: float
     p99_steps: float
+    host_ms_per_text: float
     texts: int
     slower: float
 
@@ -162,13 +166,19 @@ async def by_chance(ask: Ask, rate: float, lengths: Sequence[int], seconds: floa
     return taken
 
 
+def host_seconds() -> float:
+    """Of a core, that this process and those that it started have taken so far."""
+    this = psutil.Process()
+    return sum(sum(process.cpu_times()[:2]) for process in (this, *this.children(recursive=True)))
+
+
 async def measure(load: Load, device: Device, ask: Ask, metrics, cost, seconds: float, warm: float) -> Point:
-    start = Counted.read(await metrics(), cost), time.perf_counter()
+    start, host = (Counted.read(await metrics(), cost), time.perf_counter()), host_seconds()
     if load.clients:
         taken = await closed_loop(ask, load.clients, device.lengths, seconds, warm)
     else:
         taken = await by_chance(ask, load.share * device.rate, device.lengths, seconds, warm)
-    took, end = time.perf_counter() - start[1], Counted.read(await metrics(), cost)
+    took, host, end = time.perf_counter() - start[1], host_seconds() - host, Counted.read(await metrics(), cost)
     slower = SLOWER[load.lengths]
     percentiles = statistics.quantiles(taken, n=100)
     return Point(
@@ -179,6 +189,7 @@ async def measure(load: Load, device: Device, ask: Ask, metrics, cost, seconds: 
         texts_per_second_of_device_rate=round(len(taken) / (took - warm) / device.rate, 3),
         p50_steps=round(percentiles[49] / device.step, 2),
         p99_steps=round(percentiles[98] / device.step, 2),
+        host_ms_per_text=round(1000 * host / len(taken) * (took - warm) / took, 2),
         texts=len(taken),
         slower=slower,
     )
@@ -278,10 +289,13 @@ async def run(
 
 def line(point: Point) -> str:
     figures = (point.busy, point.filled, point.texts_per_second_of_device_rate, point.p50_steps, point.p99_steps)
+    figures = (*figures, point.host_ms_per_text)
     return f"{point.load:28} {point.slower:6g} {point.texts:7d} " + " ".join(f"{figure:8.3f}" for figure in figures)
 
 
-HEADER = f"{'':28} slower   texts " + " ".join(f"{name:>8}" for name in ("busy", "filled", "of rate", "p50", "p99"))
+HEADER = f"{'':28} slower   texts " + " ".join(
+    f"{name:>8}" for name in ("busy", "filled", "of rate", "p50", "p99", "host ms")
+)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -289,11 +303,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else on stdout")
     parser.add_argument("--http", action="store_true", help="clients of the API server")
     parser.add_argument("--seconds", type=float, default=4.0, help="of each load")
+    parser.add_argument("--slower", type=float, default=1.0, help="times more, as on a host so many times as fast")
     parser.add_argument("--only", help="loads whose line has this in it")
     options = parser.parse_args(arguments)
     loads = [load for load in (*CLOSED, *BY_CHANCE) if not options.only or options.only in str(load)]
     if not loads:
         parser.error(f"--only is {options.only!r}; loads are {', '.join(map(str, (*CLOSED, *BY_CHANCE)))}")
+    SLOWER.update({lengths: times * options.slower for lengths, times in SLOWER.items()})
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     if find_spec("models.emulated_wormhole"):

@@ -87,9 +87,11 @@ class Flow:
 
     def takes(self, waiting: int) -> bool:
         """Whether it is time to add requests, of which so many wait: to begin a step, or to plan several meanwhile."""
-        if len(self._planned) > 1 or len(self._flying) == AHEAD:
+        if len(self._planned) > 1:
             return False
-        return not self._flying or waiting >= 2 * self._model.step_rows or not self.pace.early()
+        if self._flying and waiting >= 2 * self._model.step_rows:
+            return True
+        return len(self._flying) < AHEAD and not self.pace.early()
 
     def forget(self, req_ids: Collection[str]) -> None:
         """Requests that nobody waits for any more, as far as they have not been started."""
@@ -117,6 +119,8 @@ class Flow:
                 break
             if first and len(self._flying) < AHEAD and (ready or not self.pace.waits([len(row) for row in first.rows])):
                 self._start(self._planned.popleft())
+                if len(self._flying) == AHEAD and len(self._planned) < 2:
+                    break  # to plan what waits while the device has two steps to do
             elif self._flying:
                 taken = self._collect()
                 if self._clock() - start + 2 * taken > GROUPED_S:

@@ -22,6 +22,7 @@ from models.demos.wormhole.bge_large_en.runner.batch_plan import Shape
 
 LEAD_S = 0.003  # to begin with
 SLACK_S = 0.0005
+LEAST_S = 0.0001  # that is worth a rest
 KEPT = 8  # of how many steps of a shape the shortest is taken for what it takes
 EXPECTED = 32  # texts that a step waits for; planning more of them would take longer than it saves
 
@@ -121,7 +122,8 @@ class Pace:
 
     def early(self) -> float:
         """How long the next step is better not begun yet, as the device would not be free for it."""
-        return max(0.0, self.rest(len(self._started)) - self._host.seconds)
+        left = self.rest(len(self._started)) - self._host.seconds
+        return left if left > LEAST_S else 0.0
 
     def woken(self) -> None:
         """It is time to begin a step, with what arrived meanwhile."""

@@ -1,0 +1,160 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""Two steps on their way at once, over doubles of the runner: whose they are, what fails, and what is left behind."""
+
+from types import SimpleNamespace
+from unittest.mock import MagicMock
+
+import pytest
+import torch
+
+pytest.importorskip("vllm")
+
+from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, plan_steps  # noqa: E402
+from models.demos.wormhole.bge_large_en.tests.vllm.engine.worker_doubles import (  # noqa: E402
+    DIMS,
+    idle_worker,
+    request,
+    step,
+)
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.failed_rows import accept, failure  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.flow import AHEAD, Flow  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.step_guard import StepGuard  # noqa: E402
+
+ROWS, WIDTH = 4, 4
+BUCKETS = Buckets((32,), (1, ROWS))
+BAD = 13
+
+
+class Device:
+    """A runner of steps of up to ROWS texts, of which a text's row is its ids. spoil: what a step with BAD in it does."""
+
+    def __init__(self, spoil: str | None = None):
+        self.spoil, self.flying, self.log, self.now = spoil, [], [], 0.0
+        self.cost = {shape: float(shape[0]) for shape in BUCKETS.shapes}
+
+    def planned(self, rows):
+        return plan_steps([len(row) for row in rows], BUCKETS, self.cost.__getitem__)
+
+    def submit(self, rows, planned):
+        assert len(self.flying) < AHEAD
+        ids = [rows[place.text].ids.tolist() for place in planned.places]
+        self.log.append(("submit", [text[0] for text in ids]))
+        if self.spoil == "submit" and any(BAD in text for text in ids):
+            self.flying.clear()
+            raise RuntimeError("no")
+        self.flying.append((planned, ids))
+
+    def collect(self):
+        planned, ids = self.flying.pop(0)
+        self.now += 0.02
+        return planned, self.rows_of(ids)
+
+    def rows_of(self, ids):
+        rows = torch.tensor([(text * WIDTH)[:WIDTH] for text in ids]).float()
+        for row, text in zip(rows, ids):
+            if BAD in text and self.spoil == "nan":
+                row[0] = float("nan")
+            if BAD in text and self.spoil in ("collect", "submit"):
+                self.flying.clear()
+                raise RuntimeError("no")
+        return rows
+
+    def rest(self, seconds):
+        self.now += seconds
+
+    def settle(self, error):
+        self.log.append(("settle",))
+        self.flying.clear()
+
+    def embed(self, prompts):
+        assert not self.flying, "the device is not idle"
+        self.log.append(("alone", [text[0] for text in prompts]))
+        return self.rows_of([text or [1] for text in prompts if text != [0]] or [[1]])
+
+
+def flow_over(device: Device) -> Flow:
+    model = SimpleNamespace(runner=device, step_rows=ROWS, dims=DIMS, max_seq_len=32, normalize=False)
+    flow = Flow(model, StepGuard(device.embed, MagicMock()), lambda: device.now, device.rest)
+    flow.attached = True
+    return flow
+
+
+def requests(*firsts: int):
+    made = [request(str(first), [first, first + 1]) for first in firsts]
+    for one in made:
+        accept(one.pooling_params)
+    return made
+
+
+def run(flow: Flow) -> dict[str, list[float] | str]:
+    found: dict[str, list[float] | str] = {}
+    while flow.busy or flow._new:
+        for done in flow.advance():
+            served = [one.req_id for one in done.requests if one.req_id not in done.failures]
+            assert not set(found) & {one.req_id for one in done.requests}, "answered twice"
+            found |= done.failures | dict(zip(served, done.rows.tolist(), strict=True))
+    return found
+
+
+def test_a_step_starts_before_the_last_one_is_collected():
+    device = Device()
+    flow = flow_over(device)
+    flow.add(requests(*range(1, 9)))
+    assert flow.advance() == [] and len(device.flying) == AHEAD
+    (done,) = flow.advance()
+    assert [one.req_id for one in done.requests] == ["1", "2", "3", "4"] and len(device.flying) == 1
+    flow.add(requests(20, 21, 22, 23))
+    found = run(flow)
+    assert found == {str(i): [i, i + 1, i, i + 1] for i in (5, 6, 7, 8, 20, 21, 22, 23)}
+    assert device.log == [("submit", [1, 2, 3, 4]), ("submit", [5, 6, 7, 8]), ("submit", [20, 21, 22, 23])]
+
+
+@pytest.mark.parametrize("spoil", ["nan", "collect", "submit"])
+@pytest.mark.parametrize("bad", [2, 6], ids=["in the first step", "in the second"])
+def test_of_two_steps_the_right_request_fails(spoil, bad):
+    device = Device(spoil)
+    flow = flow_over(device)
+    sent = requests(*range(1, 9))
+    sent[bad - 1] = request(str(bad), [bad, BAD])
+    accept(sent[bad - 1].pooling_params)
+    flow.add(sent)
+    found = run(flow)
+    assert "failed twice" in found.pop(str(bad))
+    assert found == {str(i): [i, i + 1, i, i + 1] for i in range(1, 9) if i != bad}
+    # Alone were run the health prompt and the step that failed, text by text; the other step's not one by one.
+    tried = [texts for name, *rest in device.log if name == "alone" for texts in rest]
+    failed = range(1, 5) if bad < 5 else range(5, 9)
+    assert [texts for texts in tried if len(texts) == 1 and texts != [0]] == [[i] for i in failed]
+
+
+def test_what_nobody_waits_for_is_not_begun():
+    device = Device()
+    flow = flow_over(device)
+    flow.add(requests(*range(1, 13)))
+    flow.advance()
+    flow.forget({"9", "10"})
+    assert set(run(flow)) == {str(i) for i in (1, 2, 3, 4, 5, 6, 7, 8, 11, 12)}
+
+
+def test_without_its_scheduler_a_step_answers_all_of_its_requests():
+    with idle_worker(MagicMock()) as worker:
+        device = Device()
+        worker.use(SimpleNamespace(runner=device, step_rows=ROWS, dims=DIMS, max_seq_len=32, normalize=False))
+        sent = requests(*range(1, 11))
+        output = worker.execute_model(step(*sent))
+        assert output.req_ids == [one.req_id for one in sent] and not device.flying
+        assert [failure(row) for row in output.pooler_output] == [None] * 10
+
+
+def test_with_it_a_step_answers_what_is_done():
+    with idle_worker(MagicMock()) as worker:
+        device = Device()
+        worker.use(SimpleNamespace(runner=device, step_rows=ROWS, dims=DIMS, max_seq_len=32, normalize=False))
+        worker.flow = flow_over(device)
+        assert worker.execute_model(step(*requests(*range(1, 9)))).req_ids == []
+        assert worker.execute_model(step(*requests(9))).req_ids == ["1", "2", "3", "4"]
+        rest = [worker.execute_model(step()).req_ids for _ in range(4)]
+        assert [req_id for ids in rest for req_id in ids] == ["5", "6", "7", "8", "9"]
