@@ -251,6 +251,9 @@ def test_keys_and_a_narrow_window(browser, page):
             break
     browser.press("\ue014")  # the slider, by the right arrow
     browser.until(lambda: len(hits(browser)) == 6, "one hit more")
+    browser.click("button", "keyboard_double_arrow_right")  # the icon's name: it opens the panel, where the pages are
+    browser.go_to("Compare")
+    browser.until(lambda: browser.driver.find_elements("css selector", "textarea"), "the page")
 
 
 def test_without_streamlit_the_command_says_what_installs_it(capsys, monkeypatch):
