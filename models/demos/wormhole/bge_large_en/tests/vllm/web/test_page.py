@@ -242,7 +242,7 @@ def test_keys_and_a_narrow_window(browser, page):
     browser.settle()
     # Everything is within the window, one thing below the other.
     assert browser.driver.execute_script("return document.documentElement.scrollWidth") <= NARROW[0]
-    for element in browser.all(".hit, button, input"):
+    for element in browser.all(".hit, .hit div, button, input"):
         assert element.rect["x"] >= 0 and element.rect["x"] + element.rect["width"] <= NARROW[0], element.text
     browser.shoot("narrow")
     for _ in range(30):
