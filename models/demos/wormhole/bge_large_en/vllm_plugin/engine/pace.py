@@ -99,10 +99,12 @@ class Pace:
     def finished(self) -> float:
         """The oldest step on its way; how long it took."""
         step, now = self._started.popleft(), self._clock()
-        taken = now - max(step.at, self._ended)
-        self._taken.setdefault(step.shape, deque(maxlen=KEPT)).append(taken)
+        begun = max(step.at, self._ended)
+        taken, known = now - begun, self._taken.setdefault(step.shape, deque(maxlen=KEPT))
+        known.append(taken)
         self._ratio += (taken / step.estimated - self._ratio) / KEPT
-        self._ended, self._woken = now, None
+        # Noticed late it has ended earlier, when the one behind it began.
+        self._ended, self._woken = begun + min(known), None
         self._answered.extend(Answered(now, place, length) for place, length in enumerate(step.lengths))
         return taken
 
