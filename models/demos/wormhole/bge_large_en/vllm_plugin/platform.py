@@ -281,12 +281,12 @@ def _schedule_whole_requests(vllm_config: "VllmConfig") -> None:
 
 
 def _choose_scheduler(vllm_config: "VllmConfig", options: PoolingOptions) -> None:
-    """One that lets engine steps overlap, unless the user has chosen another: then the worker ends each of them."""
+    """vLLM's, with which the worker ends each engine step before the next, unless an option asks for another."""
     scheduler = vllm_config.scheduler_config
     if options.batch_fill_wait_us and scheduler.scheduler_cls not in (None, SCHEDULER, FILLING_SCHEDULER):
         raise ValueError(
             f"scheduler_cls is {scheduler.scheduler_cls!r}; allowed with additional_config['tt']['batch_fill_wait_us'] "
             f"= {options.batch_fill_wait_us}: none"
         )
-    if scheduler.scheduler_cls is None:
+    if scheduler.scheduler_cls is None and (options.batch_fill_wait_us or options.overlap_steps):
         scheduler.scheduler_cls = FILLING_SCHEDULER if options.batch_fill_wait_us else SCHEDULER

@@ -4,7 +4,7 @@
 
 """How busy and how full vLLM keeps a device: BGE-large's steps as estimated, in the real engine, without a device.
 
-    python -m models.demos.wormhole.bge_large_en.tests.perf.utilisation [--json] [--http] [--seconds S]
+    python -m models.demos.wormhole.bge_large_en.tests.perf.utilisation [--overlap] [--json] [--http] [--seconds S]
 
 In place of the device is a double whose steps take as long as step_cost.py estimates (serving_workers.SleepingWorker).
 Requests of one text each come from clients in a closed loop, who send the next when they have the last, or by chance at
@@ -196,7 +196,7 @@ async def measure(load: Load, device: Device, ask: Ask, metrics, cost, seconds: 
 
 
 @asynccontextmanager
-async def engine(folder: Path) -> AsyncIterator[tuple[Ask, Callable]]:
+async def engine(folder: Path, options: dict) -> AsyncIterator[tuple[Ask, Callable]]:
     """vLLM's engine in a process of its own, and AsyncLLM in this one."""
     from itertools import count
 
@@ -206,6 +206,7 @@ async def engine(folder: Path) -> AsyncIterator[tuple[Ask, Callable]]:
     from vllm.v1.engine.async_llm import AsyncLLM
 
     flags = {"model": str(folder), "served_model_name": NAME, "skip_tokenizer_init": True, "worker_cls": WORKER}
+    flags["additional_config"] = {"tt": options}
     running = AsyncLLM.from_engine_args(AsyncEngineArgs(max_model_len=MAX_LENGTH, max_num_seqs=64, **flags))
     numbers = count()
 
@@ -224,7 +225,7 @@ async def engine(folder: Path) -> AsyncIterator[tuple[Ask, Callable]]:
 
 
 @asynccontextmanager
-async def api_server(folder: Path) -> AsyncIterator[tuple[Ask, Callable]]:
+async def api_server(folder: Path, options: dict) -> AsyncIterator[tuple[Ask, Callable]]:
     """vLLM's API server, and its client in this process; "word" is one token."""
     import aiohttp
 
@@ -232,6 +233,7 @@ async def api_server(folder: Path) -> AsyncIterator[tuple[Ask, Callable]]:
 
     flags = ["--model", str(folder), "--served-model-name", NAME, "--max-model-len", str(MAX_LENGTH)]
     flags += ["--worker-cls", WORKER, "--disable-uvicorn-access-log"]
+    flags += ["--additional-config", json.dumps({"tt": options})]
     with serving(flags, dict(os.environ), folder / "server.log") as running:
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(running.url, connector=connector) as session:
@@ -254,6 +256,7 @@ async def run(
     loads: Sequence[Load] = (*CLOSED, *BY_CHANCE),
     seconds: float = 4.0,
     http: bool = False,
+    overlap: bool = False,
     told: Callable[[Point], None] = lambda point: None,
 ) -> list[Point]:
     """A point for each load; a server for each factor by which the double is slower."""
@@ -276,7 +279,7 @@ async def run(
             (folder / "config.json").write_text(json.dumps(CONFIG))
             for file in (*tokenizer.glob("*token*"), *tokenizer.glob("vocab*")) if tokenizer else ():
                 (folder / file.name).write_bytes(file.read_bytes())
-            async with (api_server if http else engine)(folder) as (ask, metrics):
+            async with (api_server if http else engine)(folder, {"overlap_steps": overlap}) as (ask, metrics):
                 await closed_loop(ask, 8, [MAX_LENGTH], 0.5 * slower, 0)
                 for load in (load for load in loads if SLOWER[load.lengths] == slower):
                     device = devices[load.lengths]
@@ -301,6 +304,7 @@ HEADER = f"{'':28} slower   texts " + " ".join(
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else on stdout")
+    parser.add_argument("--overlap", action="store_true", help="engine steps, by the option overlap_steps")
     parser.add_argument("--http", action="store_true", help="clients of the API server")
     parser.add_argument("--seconds", type=float, default=4.0, help="of each load")
     parser.add_argument("--slower", type=float, default=1.0, help="times more, as on a host so many times as fast")
@@ -322,9 +326,13 @@ def main(arguments: list[str] | None = None) -> None:
 
     with redirect_stdout(sys.stderr):  # where ttnn and vLLM print
         tell(f"no device: steps take as long as BGE-large's are estimated to; {os.cpu_count()} host cores\n{HEADER}")
-        points = asyncio.run(run(loads, options.seconds, options.http, lambda point: tell(line(point))))
+        points = asyncio.run(
+            run(loads, options.seconds, options.http, options.overlap, lambda point: tell(line(point)))
+        )
     if options.json:
-        print(json.dumps({"http": options.http, "loads": [asdict(point) for point in points]}))
+        print(
+            json.dumps({"http": options.http, "overlap": options.overlap, "loads": [asdict(point) for point in points]})
+        )
 
 
 if __name__ == "__main__":

@@ -174,7 +174,7 @@ def test_guides_command_needs_no_further_flag(configured):
         "chunked_prefill": False,
         "async_scheduling": False,
         "prefix_caching": False,
-        "scheduler_cls": f"{vllm_plugin.__name__}.engine.flow_scheduler.FlowScheduler",
+        "scheduler_cls": None,
         "worker_cls": f"{vllm_plugin.__name__}.engine.worker.TTPoolingWorker",
         "executor": "uni",
         "shutdown_timeout": 20,

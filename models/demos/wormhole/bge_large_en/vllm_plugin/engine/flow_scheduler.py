@@ -10,7 +10,7 @@ from vllm.v1.core.sched.output import SchedulerOutput
 from vllm.v1.core.sched.scheduler import Scheduler
 from vllm.v1.request import Request
 
-from models.demos.wormhole.bge_large_en.vllm_plugin.options import FLOW_KEY
+from models.demos.wormhole.bge_large_en.vllm_plugin.options import FLOW_KEY, PoolingOptions
 
 
 class FlowScheduler(Scheduler):
@@ -21,7 +21,8 @@ class FlowScheduler(Scheduler):
 
     def __init__(self, vllm_config, *args, **kwargs):
         super().__init__(vllm_config, *args, **kwargs)
-        self._flow = vllm_config.additional_config.get(FLOW_KEY)
+        overlap = PoolingOptions.from_config(vllm_config.additional_config).overlap_steps
+        self._flow = vllm_config.additional_config.get(FLOW_KEY) if overlap else None
         if self._flow is not None:  # in this process; from another one the worker answers each step with all of it
             self._flow.attached = True
 
