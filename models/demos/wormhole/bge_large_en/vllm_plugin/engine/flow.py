@@ -182,7 +182,7 @@ class Flow:
     def _collect(self) -> float:
         """Seconds that the device took for it."""
         work = self._flying[0]
-        if rest := self.pace.rest(1):
+        if self.attached and (rest := self.pace.rest(1)):
             self._rest(rest)  # so that other threads have Python's lock, whatever waiting for the device does with it
         try:
             rows = self._guard.useful(lambda: self._runner.collect()[1], "step")
