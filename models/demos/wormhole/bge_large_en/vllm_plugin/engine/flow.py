@@ -54,7 +54,7 @@ class Done:
 class Flow:
     """model: BGEForEmbedding or the like. guard: for steps that fail.
 
-    attached: set by a scheduler that takes what is done, whenever it is. Without one finish() is to be called.
+    attached: set by a scheduler that takes what is done, whenever it is. Without one the worker goes by the guard alone.
     """
 
     def __init__(
@@ -130,16 +130,6 @@ class Flow:
                 break
         return self._take_done()
 
-    def finish(self) -> list[Done]:
-        """All that was added, done."""
-        while self._new or self.busy:
-            self._plan()
-            while self._planned and len(self._flying) < AHEAD:
-                self._start(self._planned.popleft())
-            if self._flying:
-                self._collect()
-        return self._take_done()
-
     def _take_done(self) -> list[Done]:
         done, self._done = self._done, []
         return done
@@ -182,7 +172,7 @@ class Flow:
     def _collect(self) -> float:
         """Seconds that the device took for it."""
         work = self._flying[0]
-        if self.attached and (rest := self.pace.rest(1)):
+        if rest := self.pace.rest(1):
             self._rest(rest)  # so that other threads have Python's lock, whatever waiting for the device does with it
         try:
             rows = self._guard.useful(lambda: self._runner.collect()[1], "step")

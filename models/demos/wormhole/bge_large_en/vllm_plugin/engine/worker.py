@@ -140,6 +140,8 @@ class TTPoolingWorker(WorkerBase):
         )
         chips = self.mesh_device.get_num_devices()
         with self._closing_on_failure():
+            if self.options.overlap_steps and chips > 1:
+                raise ValueError(f"additional_config['tt']['overlap_steps'] is True on {chips} chips; allowed on one")
             model = model_class.initialize_vllm_model(
                 hf_config=self.model_config.hf_config,
                 mesh_device=self.mesh_device,
@@ -185,16 +187,19 @@ class TTPoolingWorker(WorkerBase):
         engine: invalid requests are refused before, in `validate_request`. Raises RuntimeError naming the requests:
         split ones, or a device that fails (see StepGuard).
         """
-        flow = self.flow
-        flow.forget(scheduler_output.finished_req_ids)
-        flow.add(whole_requests(scheduler_output))
-        done = flow.advance() if flow.attached else flow.finish()
-        if not done:
+        requests, flow = whole_requests(scheduler_output), self.flow
+        if flow.attached:
+            flow.forget(scheduler_output.finished_req_ids)
+            flow.add(requests)
+            done = flow.advance()
+            requests = [request for part in done for request in part.requests]
+            failures = {req_id: why for part in done for req_id, why in part.failures.items()}
+            useful = [part.rows for part in done if len(part.rows)]
+            rows = torch.cat(useful) if useful else torch.empty(0, 0)
+        elif requests:
+            rows, failures = self.guard.run(requests)
+        if not requests:
             return EMPTY_MODEL_RUNNER_OUTPUT
-        requests = [request for part in done for request in part.requests]
-        failures = {req_id: why for part in done for req_id, why in part.failures.items()}
-        useful = [part.rows for part in done if len(part.rows)]
-        rows = torch.cat(useful) if useful else torch.empty(0, 0)
         if self.classifies:
             logits = self.model.head(rows)
             return to_classes(requests, logits, self.model.activation(logits), failures)

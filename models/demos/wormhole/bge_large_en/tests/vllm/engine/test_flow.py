@@ -19,7 +19,7 @@ from models.demos.wormhole.bge_large_en.tests.vllm.engine.worker_doubles import 
     request,
     step,
 )
-from models.demos.wormhole.bge_large_en.vllm_plugin.engine.failed_rows import accept, failure  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.failed_rows import accept  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.flow import AHEAD, Flow  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.step_guard import StepGuard  # noqa: E402
 
@@ -139,17 +139,7 @@ def test_what_nobody_waits_for_is_not_begun():
     assert set(run(flow)) == {str(i) for i in (1, 2, 3, 4, 5, 6, 7, 8, 11, 12)}
 
 
-def test_without_its_scheduler_a_step_answers_all_of_its_requests():
-    with idle_worker(MagicMock()) as worker:
-        device = Device()
-        worker.use(SimpleNamespace(runner=device, step_rows=ROWS, dims=DIMS, max_seq_len=32, normalize=False))
-        sent = requests(*range(1, 11))
-        output = worker.execute_model(step(*sent))
-        assert output.req_ids == [one.req_id for one in sent] and not device.flying
-        assert [failure(row) for row in output.pooler_output] == [None] * 10
-
-
-def test_with_it_a_step_answers_what_is_done():
+def test_a_step_answers_what_is_done():
     with idle_worker(MagicMock()) as worker:
         device = Device()
         worker.use(SimpleNamespace(runner=device, step_rows=ROWS, dims=DIMS, max_seq_len=32, normalize=False))
