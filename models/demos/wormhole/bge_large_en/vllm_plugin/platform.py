@@ -283,10 +283,14 @@ def _schedule_whole_requests(vllm_config: "VllmConfig") -> None:
 def _choose_scheduler(vllm_config: "VllmConfig", options: PoolingOptions) -> None:
     """vLLM's, with which the worker ends each engine step before the next, unless an option asks for another."""
     scheduler = vllm_config.scheduler_config
-    if options.batch_fill_wait_us and scheduler.scheduler_cls not in (None, SCHEDULER, FILLING_SCHEDULER):
+    name = "batch_fill_wait_us" if options.batch_fill_wait_us else "overlap_steps"
+    asked = getattr(options, name)
+    if not asked:
+        return
+    wanted = FILLING_SCHEDULER if options.batch_fill_wait_us else SCHEDULER
+    if scheduler.scheduler_cls not in (None, wanted):
         raise ValueError(
-            f"scheduler_cls is {scheduler.scheduler_cls!r}; allowed with additional_config['tt']['batch_fill_wait_us'] "
-            f"= {options.batch_fill_wait_us}: none"
+            f"scheduler_cls is {scheduler.scheduler_cls!r}; "
+            f"allowed with additional_config['tt'][{name!r}] = {asked}: none"
         )
-    if scheduler.scheduler_cls is None and (options.batch_fill_wait_us or options.overlap_steps):
-        scheduler.scheduler_cls = FILLING_SCHEDULER if options.batch_fill_wait_us else SCHEDULER
+    scheduler.scheduler_cls = wanted

@@ -100,7 +100,8 @@ class HostOnlyWorker(TTPoolingWorker):
     def load_model(self, *, load_dummy_weights: bool = False) -> None:
         dims = BertDims.from_hf(self.model_config.hf_config)
         rows = min(self.options.max_device_batch, 8)
-        self.use(HostOnlyModel(dims, self.model_config.max_model_len, rows, self.metrics.step, self.slower))
+        model = HostOnlyModel(dims, self.model_config.max_model_len, rows, self.metrics.step, self.slower)
+        self.use(model, overlap=self.options.overlap_steps)
 
 
 class SleepingWorker(HostOnlyWorker):

@@ -34,13 +34,18 @@ output.num_scheduled_tokens = {str(i): len(ids) for i, ids in enumerate(texts)}
 said = {"texts": texts}
 for dtype in dtypes:
     args = EngineArgs(model=model, skip_tokenizer_init=True, dtype=dtype, max_model_len=64,
-                      additional_config={"tt": {"max_device_batch": 4}})
+                      additional_config={"tt": {"max_device_batch": 4, "overlap_steps": True}})
     config = args.create_engine_config()
     worker = TTPoolingWorker(config, local_rank=0, rank=0, distributed_init_method="")
     worker.init_device()
     worker.load_model()
     worker.compile_or_warm_up_model()
     said[dtype] = torch.stack(worker.execute_model(output).pooler_output)
+    worker.flow.attached, found, answer = True, {}, worker.execute_model(output)
+    while len(found) < len(texts):
+        found |= dict(zip(answer.req_ids, answer.pooler_output))
+        answer = worker.execute_model(SchedulerOutput.make_empty())
+    said[f"{dtype}, overlapped"] = torch.stack([found[str(i)] for i in range(len(texts))])
     worker.shutdown()
     said["rows of a step"] = config.additional_config[STEP_ROWS_KEY]
     said["model dtype"] = str(config.model_config.dtype)
@@ -83,3 +88,5 @@ def test_two_chips_take_twice_the_rows_and_give_the_same(one_chip, model, vllm_e
     two_chips = serve("N300", model, tmp_path / "rows", vllm_environment, "float32")
     assert (one_chip["rows of a step"], two_chips["rows of a step"]) == (4, 8)
     assert torch.equal(two_chips["float32"], one_chip["float32"])
+    for rows in (one_chip, two_chips):
+        assert torch.equal(rows["float32, overlapped"], one_chip["float32"])

@@ -54,7 +54,8 @@ class Done:
 class Flow:
     """model: BGEForEmbedding or the like. guard: for steps that fail.
 
-    attached: set by a scheduler that takes what is done, whenever it is. Without one the worker goes by the guard alone.
+    alone: whether the device computes while nobody waits for it. attached: set by a scheduler that takes what is done,
+    whenever it is; without one the worker goes by the guard alone.
     """
 
     def __init__(
@@ -63,10 +64,11 @@ class Flow:
         guard: StepGuard,
         clock: Callable[[], float] = time.perf_counter,
         rest: Callable[[float], None] = time.sleep,
+        alone: bool = True,
     ):
         self._model, self._runner, self._guard = model, model.runner, guard
         self._clock, self._rest = clock, rest
-        self.pace = Pace(self._estimated, clock)
+        self.pace = Pace(self._estimated, clock, alone)
         self.attached = False
         self._new: list[NewRequestData] = []  # not planned yet
         self._planned: deque[Work] = deque()

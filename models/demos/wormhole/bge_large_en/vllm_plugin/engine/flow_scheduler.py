@@ -10,7 +10,7 @@ from vllm.v1.core.sched.output import SchedulerOutput
 from vllm.v1.core.sched.scheduler import Scheduler
 from vllm.v1.request import Request
 
-from models.demos.wormhole.bge_large_en.vllm_plugin.options import FLOW_KEY, PoolingOptions
+from models.demos.wormhole.bge_large_en.vllm_plugin.options import FLOW_KEY
 
 
 class FlowScheduler(Scheduler):
@@ -21,9 +21,9 @@ class FlowScheduler(Scheduler):
 
     def __init__(self, vllm_config, *args, **kwargs):
         super().__init__(vllm_config, *args, **kwargs)
-        overlap = PoolingOptions.from_config(vllm_config.additional_config).overlap_steps
-        self._flow = vllm_config.additional_config.get(FLOW_KEY) if overlap else None
-        if self._flow is not None:  # in this process; from another one the worker answers each step with all of it
+        # None where the option does not ask for it, and in another process than the worker's.
+        self._flow = vllm_config.additional_config.get(FLOW_KEY)
+        if self._flow is not None:
             self._flow.attached = True
 
     def add_request(self, request) -> None:

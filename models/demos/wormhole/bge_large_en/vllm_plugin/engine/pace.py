@@ -56,10 +56,18 @@ class Started:
 
 
 class Pace:
-    """Told of all that happens to steps and texts. cost: device seconds of a plan for texts of these lengths, estimated."""
+    """Told of all that happens to steps and texts. cost: estimated device seconds of a plan for texts of these lengths.
 
-    def __init__(self, cost: Callable[[tuple[int, ...]], float], clock: Callable[[], float] = time.perf_counter):
-        self._cost, self._clock = lru_cache(256)(cost), clock
+    alone: whether the device computes while nobody waits for it; where not, no step is begun late.
+    """
+
+    def __init__(
+        self,
+        cost: Callable[[tuple[int, ...]], float],
+        clock: Callable[[], float] = time.perf_counter,
+        alone: bool = True,
+    ):
+        self._cost, self._clock, self._alone = lru_cache(256)(cost), clock, alone
         self._taken: dict[Shape, deque[float]] = {}
         self._started: deque[Started] = deque()
         self._ended = 0.0  # the last step
@@ -115,6 +123,8 @@ class Pace:
 
     def rest(self, steps: int) -> float:
         """Until the first so many of the steps on their way are about to be done; 0 for what was not measured yet."""
+        if not self._alone:
+            return 0.0
         end = self._ended
         for step in islice(self._started, steps):
             if step.shape not in self._taken:
@@ -132,7 +142,7 @@ class Pace:
         self._woken = self._clock()
 
     def waits(self, lengths: Sequence[int]) -> bool:
-        """Whether a step with room, of texts of these lengths, waits for others although the device is (almost) free."""
+        """Whether a step with room, of texts of these lengths, waits for others while the device is (almost) free."""
         now = self._clock()
         self._forget_the_gone(now)
         free = now + self.rest(len(self._started))

@@ -44,9 +44,8 @@ def _watch(parent: int) -> None:
 
 
 def _watch_front(address: str) -> None:
-    usual = count = (
-        0  # connections: those of the server, and those of its coordinator, which may outlast a silent machine
-    )
+    # Connections: those of the server, and those of its coordinator, which may outlast a silent machine.
+    usual = count = 0
     since = time.monotonic()
     while True:
         found = psutil.Process().net_connections("tcp")

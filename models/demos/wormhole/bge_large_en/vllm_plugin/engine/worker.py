@@ -65,7 +65,7 @@ class TTPoolingWorker(WorkerBase):
 
     mesh_device: Any = None  # ttnn's, imported only once the target is chosen
     model: Any = None  # BGEForEmbedding
-    flow: Flow  # since there is a model
+    flow: Flow | None = None  # where engine steps overlap, and there is a model
     metrics = DeviceMetrics(None, "", 0)  # until init_device
     _at_exit: Finalize | None = None  # shuts down when the process ends
     _step_limit_s = 0.0  # seconds that a device step may take, 0 for any number
@@ -140,8 +140,6 @@ class TTPoolingWorker(WorkerBase):
         )
         chips = self.mesh_device.get_num_devices()
         with self._closing_on_failure():
-            if self.options.overlap_steps and chips > 1:
-                raise ValueError(f"additional_config['tt']['overlap_steps'] is True on {chips} chips; allowed on one")
             model = model_class.initialize_vllm_model(
                 hf_config=self.model_config.hf_config,
                 mesh_device=self.mesh_device,
@@ -154,13 +152,15 @@ class TTPoolingWorker(WorkerBase):
                 observer=self._observe,
                 num_command_queues=QUEUES,
             )
-        self.use(model)
+        # An emulated or simulated device computes while this process waits for it, and at no other time.
+        self.use(model, overlap=self.options.overlap_steps, alone=target() == SILICON)
 
-    def use(self, model) -> None:
-        """Serve with this model from now on."""
-        self.model, self.flow = model, Flow(model, self.guard)
+    def use(self, model, *, overlap: bool = False, alone: bool = True) -> None:
+        """Serve with this model from now on. alone: whether the device computes while nobody waits for it."""
+        self.model = model
         self.vllm_config.additional_config[STEP_ROWS_KEY] = model.step_rows
-        self.vllm_config.additional_config[FLOW_KEY] = self.flow
+        if overlap:
+            self.flow = self.vllm_config.additional_config[FLOW_KEY] = Flow(model, self.guard, alone=alone)
 
     def compile_or_warm_up_model(self) -> "CompilationTimes | None":
         """Compile every served shape, so that the first request is as fast as the tenth; seconds."""
@@ -181,14 +181,14 @@ class TTPoolingWorker(WorkerBase):
         return compilation_times(seconds)
 
     def execute_model(self, scheduler_output: "SchedulerOutput") -> ModelRunnerOutput:
-        """Take in the step's requests; returns those that are done, of this step or earlier ones (see Flow).
+        """Embed the step's requests; where engine steps overlap, returns those that are done, of any step (see Flow).
 
         One that fails, while the device works, gets an error in place of a vector. Anything raised here ends vLLM's
         engine: invalid requests are refused before, in `validate_request`. Raises RuntimeError naming the requests:
         split ones, or a device that fails (see StepGuard).
         """
         requests, flow = whole_requests(scheduler_output), self.flow
-        if flow.attached:
+        if flow is not None and flow.attached:
             flow.forget(scheduler_output.finished_req_ids)
             flow.add(requests)
             done = flow.advance()
@@ -287,7 +287,8 @@ class TTPoolingWorker(WorkerBase):
 
     def _limit(self) -> AbstractContextManager:
         return self.watchdog.limit(
-            self._step_limit_s, lambda: f"requests {self.flow.request_ids or self.guard.request_ids}"
+            self._step_limit_s,
+            lambda: f"requests {(self.flow.request_ids if self.flow else []) or self.guard.request_ids}",
         )
 
     def _observe(self, step: "Step", tokens: int, seconds: float) -> None:

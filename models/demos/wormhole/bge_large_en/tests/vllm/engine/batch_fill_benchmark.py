@@ -22,20 +22,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from models.demos.wormhole.bge_large_en.tests.perf.utilisation import CONFIG
+
 MODULE = "models.demos.wormhole.bge_large_en.tests.vllm.engine.batch_fill_benchmark"
 ROWS = 8
-CONFIG = {  # BGE-large's; vLLM reads no weights
-    "architectures": ["BertModel"],
-    "model_type": "bert",
-    "hidden_size": 1024,
-    "num_attention_heads": 16,
-    "intermediate_size": 4096,
-    "num_hidden_layers": 24,
-    "vocab_size": 30522,
-    "max_position_embeddings": 512,
-    "type_vocab_size": 2,
-    "layer_norm_eps": 1e-12,
-}
 
 
 def estimated_step(tokens: int) -> float:

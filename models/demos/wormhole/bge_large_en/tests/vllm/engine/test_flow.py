@@ -75,9 +75,9 @@ class Device:
         return self.rows_of([text or [1] for text in prompts if text != [0]] or [[1]])
 
 
-def flow_over(device: Device) -> Flow:
+def flow_over(device: Device, rest=None, alone: bool = True) -> Flow:
     model = SimpleNamespace(runner=device, step_rows=ROWS, dims=DIMS, max_seq_len=32, normalize=False)
-    flow = Flow(model, StepGuard(device.embed, MagicMock()), lambda: device.now, device.rest)
+    flow = Flow(model, StepGuard(device.embed, MagicMock()), lambda: device.now, rest or device.rest, alone)
     flow.attached = True
     return flow
 
@@ -148,3 +148,15 @@ def test_a_step_answers_what_is_done():
         assert worker.execute_model(step(*requests(9))).req_ids == ["1", "2", "3", "4"]
         rest = [worker.execute_model(step()).req_ids for _ in range(4)]
         assert [req_id for ids in rest for req_id in ids] == ["5", "6", "7", "8", "9"]
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_nobody_rests_for_a_device_that_computes_only_while_it_is_waited_for(alone):
+    device, rests = Device(), []
+    flow = flow_over(device, rests.append, alone)
+    for first in range(1, 25, 4):
+        flow.add(requests(*range(first, first + 4)))
+        for _ in range(40):  # turns; with a clock that stands still a rest would go on for ever
+            device.now += 0.001 if alone else 0
+            flow.advance()
+    assert bool(rests) is alone and not flow.busy
