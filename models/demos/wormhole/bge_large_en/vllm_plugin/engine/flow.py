@@ -176,6 +176,7 @@ class Flow:
         work = self._flying[0]
         if rest := self.pace.rest(1):
             self._rest(rest)  # so that other threads have Python's lock, whatever waiting for the device does with it
+        asked = self._clock()
         try:
             rows = self._guard.useful(lambda: self._runner.collect()[1], "step")
         except Exception as error:
@@ -183,7 +184,7 @@ class Flow:
             return GROUPED_S
         self._flying.popleft()
         self._done.append(Done(work.requests, rows, {}))
-        return self.pace.finished()
+        return self.pace.finished(asked)
 
     def _recover(self, requests: list["NewRequestData"], error: Exception) -> None:
         """Find out which of the requests fails, on a device without other steps; those are run anew."""

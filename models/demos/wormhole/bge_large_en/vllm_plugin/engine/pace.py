@@ -24,6 +24,8 @@ LEAD_S = 0.003  # to begin with
 SLACK_S = 0.0005
 LEAST_S = 0.0001  # that is worth a rest
 KEPT = 8  # of how many steps of a shape the shortest is taken for what it takes
+SHORTER = 0.97  # than that it is taken for, where the device was done when it was asked
+ASKED_S = 0.0001  # more than asking takes: the device was waited for
 EXPECTED = 32  # texts that a step waits for; planning more of them would take longer than it saves
 
 
@@ -69,6 +71,7 @@ class Pace:
     ):
         self._cost, self._clock, self._alone = lru_cache(256)(cost), clock, alone
         self._taken: dict[Shape, deque[float]] = {}
+        self._asking: deque[float] = deque([ASKED_S], maxlen=64)  # how long the device was waited for
         self._started: deque[Started] = deque()
         self._ended = 0.0  # the last step
         self._answered: deque[Answered] = deque()  # whose clients are not back yet
@@ -104,15 +107,20 @@ class Pace:
         self._woken = self._held = None
         self._started.append(Started(shape, now, estimated, lengths))
 
-    def finished(self) -> float:
-        """The oldest step on its way; how long it took."""
+    def finished(self, asked: float) -> float:
+        """The oldest step on its way, for which the device was asked at that time; how long it took."""
         step, now = self._started.popleft(), self._clock()
         begun = max(step.at, self._ended)
         taken, known = now - begun, self._taken.setdefault(step.shape, deque(maxlen=KEPT))
-        known.append(taken)
+        self._asking.append(now - asked)
+        if self._asking[-1] > min(self._asking) + ASKED_S:
+            known.append(taken)
+            self._ended = now
+        else:  # It was done before; when, only asking earlier tells.
+            known.append(SHORTER * min([taken, *known]))
+            self._ended = min(now, begun + known[-1])
         self._ratio += (taken / step.estimated - self._ratio) / KEPT
-        # Noticed late it has ended earlier, when the one behind it began.
-        self._ended, self._woken = begun + min(known), None
+        self._woken = None
         self._answered.extend(Answered(now, place, length) for place, length in enumerate(step.lengths))
         return taken
 

@@ -46,6 +46,7 @@ class VirtualDevice:
         self.clock, self.actual, self.free_at, self.flying = clock, actual, 0.0, []
         self.cost = {shape: 1000 * milliseconds(shape) for shape in BUCKETS.shapes}
         self.computed = self.rows = self.filled = 0.0
+        self.late = 0.0  # how much later the host is told of the first full step
 
     def planned(self, rows):
         return plan_steps([len(row) for row in rows], BUCKETS, milliseconds)
@@ -63,6 +64,8 @@ class VirtualDevice:
     def collect(self):
         step, end = self.flying.pop(0)
         self.clock.now = max(self.clock.now, end)
+        if step.batch == ROWS:
+            self.clock.now, self.late = self.clock.now + self.late, 0.0
         return step, torch.ones(len(step.places), 4)
 
     def settle(self, error):
@@ -152,6 +155,14 @@ def test_closed_loops(clients, share, actual):
     """Of a faster device the host's times are a larger share."""
     found = Simulated(back=0.001 * actual, each=0.0002 * actual, actual=actual).closed_loop(clients)
     assert found.rate >= share * ROWS / FULL / actual, (found.rate * FULL * actual / ROWS, found.busy)
+
+
+@pytest.mark.parametrize("clients", [64, 128])
+def test_a_step_noticed_late_is_not_taken_for_a_long_one(clients):
+    """Or the next one would be thought to begin late, and be noticed late in turn, for ever."""
+    simulated = Simulated()
+    simulated.device.late = 1.1 * FULL
+    assert simulated.closed_loop(clients, 4.0).busy >= 0.95
 
 
 def test_a_lone_client_never_waits():
