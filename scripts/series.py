@@ -243,7 +243,7 @@ that returns constants serves.
             model(
                 *(
                     f"tests/perf/{n}.py"
-                    for n in "serving serving_workers bare_platform test_serving utilisation".split()
+                    for n in "serving serving_workers bare_platform test_serving utilisation offered_load".split()
                 )
             ),
         ),

@@ -24,23 +24,21 @@ import argparse
 import asyncio
 import json
 import os
-import random
-import statistics
 import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, redirect_stdout
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 
-import psutil
+from models.demos.wormhole.bge_large_en.tests.perf.offered_load import Ask, Device, Load, Point, measure
 
 PERF = "models.demos.wormhole.bge_large_en.tests.perf"
 WORKER = f"{PERF}.serving_workers.SleepingWorker"
-NAME, MAX_LENGTH, WAITING = "bge-large-double", 384, 64
+NAME, MAX_LENGTH = "bge-large-double", 384
 CONFIG = {  # BGE-large's; no weights are read
     "architectures": ["BertModel"],
     "model_type": "bert",
@@ -53,35 +51,6 @@ CONFIG = {  # BGE-large's; no weights are read
     "type_vocab_size": 2,
     "layer_norm_eps": 1e-12,
 }
-Ask = Callable[[int], Coroutine]  # embeds a text of so many tokens
-
-
-@dataclass(frozen=True)
-class Load:
-    """clients in a closed loop, or arrivals by chance at `share` of the device's rate; lengths as of text_lengths.py."""
-
-    clients: int = 0
-    share: float = 0.0
-    lengths: str = str(MAX_LENGTH)
-
-    def __str__(self) -> str:
-        who = f"{self.clients} clients" if self.clients else f"arrivals at {self.share:.0%}"
-        return f"{who}, {self.lengths}"
-
-
-@dataclass(frozen=True)
-class Point:
-    load: str
-    clients: int
-    busy: float
-    filled: float
-    texts_per_second_of_device_rate: float
-    p50_steps: float
-    p99_steps: float
-    host_ms_per_text: float
-    texts: int
-    slower: float
-
 
 CLOSED = tuple(Load(clients) for clients in (1, 8, 16, 64, 128))
 BY_CHANCE = tuple(Load(share=share, lengths=name) for name in ("stsb", "paragraphs") for share in (0.5, 0.8, 0.95))
@@ -89,117 +58,9 @@ BY_CHANCE = tuple(Load(share=share, lengths=name) for name in ("stsb", "paragrap
 SLOWER = {str(MAX_LENGTH): 1.0, "paragraphs": 4.0, "stsb": 16.0}
 
 
-@dataclass(frozen=True)
-class Device:
-    """What the double does of texts of these lengths, with WAITING of them waiting."""
-
-    lengths: tuple[int, ...]
-    rate: float  # texts per second
-    step: float  # seconds
-
-    @classmethod
-    def of(cls, name: str, cost, buckets) -> "Device":
-        from models.demos.wormhole.bge_large_en.runner.batch_plan import plan_steps
-        from models.demos.wormhole.bge_large_en.tests.perf.text_lengths import text_lengths
-
-        lengths = tuple(text_lengths(name))
-        groups = [lengths[start : start + WAITING] for start in range(0, len(lengths), WAITING)]
-        steps = [step for group in groups for step in plan_steps(group, buckets, cost)]
-        seconds = sum(cost(step.shape) for step in steps) * 1e-6 * SLOWER[name]
-        return cls(lengths, len(lengths) / seconds, seconds / len(steps))
-
-
-@dataclass(frozen=True)
-class Counted:
-    """By the platform's metrics, so far."""
-
-    busy: float = 0.0  # estimated seconds of device steps
-    rows: float = 0.0
-    filled: float = 0.0
-
-    @classmethod
-    def read(cls, text: str, cost) -> "Counted":
-        from prometheus_client.parser import text_string_to_metric_families
-
-        busy = rows = filled = 0.0
-        for family in text_string_to_metric_families(text):
-            for sample in family.samples:
-                if sample.name == "vllm:tt_rows_total":
-                    filled += sample.value
-                elif sample.name == "vllm:tt_device_steps_total":
-                    of = sample.labels
-                    shape = int(of["batch"]), int(of["sequence_length"]), of["packed"] == "true"
-                    busy += sample.value * cost(shape) * 1e-6
-                    rows += sample.value * shape[0]
-        return cls(busy, rows, filled)
-
-
-async def closed_loop(ask: Ask, clients: int, lengths: Sequence[int], seconds: float, warm: float) -> list[float]:
-    """Seconds that each text took, of those sent after `warm` seconds."""
-    chance, start, taken = random.Random(0), time.perf_counter(), []
-
-    async def client() -> None:
-        while (sent := time.perf_counter()) < start + warm + seconds:
-            await ask(chance.choice(lengths))
-            if sent >= start + warm:
-                taken.append(time.perf_counter() - sent)
-
-    await asyncio.gather(*(client() for _ in range(clients)))
-    return taken
-
-
-async def by_chance(ask: Ask, rate: float, lengths: Sequence[int], seconds: float, warm: float) -> list[float]:
-    """As closed_loop, of texts that arrive independently of each other; from when each was to be sent."""
-    chance, start, taken, tasks = random.Random(0), time.perf_counter(), [], []
-
-    async def one(due: float) -> None:
-        await ask(chance.choice(lengths))
-        if due >= start + warm:
-            taken.append(time.perf_counter() - due)
-
-    due = start
-    while due < start + warm + seconds:
-        due += chance.expovariate(rate)
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        tasks.append(asyncio.create_task(one(due)))
-    await asyncio.gather(*tasks)
-    return taken
-
-
-def host_seconds() -> float:
-    """Of a core, that this process and those that it started have taken so far."""
-    this = psutil.Process()
-    return sum(sum(process.cpu_times()[:2]) for process in (this, *this.children(recursive=True)))
-
-
-async def measure(load: Load, device: Device, ask: Ask, metrics, cost, seconds: float, warm: float) -> Point:
-    start, host = (Counted.read(await metrics(), cost), time.perf_counter()), host_seconds()
-    if load.clients:
-        taken = await closed_loop(ask, load.clients, device.lengths, seconds, warm)
-    else:
-        taken = await by_chance(ask, load.share * device.rate, device.lengths, seconds, warm)
-    took, host, end = time.perf_counter() - start[1], host_seconds() - host, Counted.read(await metrics(), cost)
-    slower = SLOWER[load.lengths]
-    percentiles = statistics.quantiles(taken, n=100)
-    return Point(
-        load=str(load),
-        clients=load.clients,
-        busy=round((end.busy - start[0].busy) * slower / took, 3),
-        filled=round((end.filled - start[0].filled) / (end.rows - start[0].rows), 3),
-        texts_per_second_of_device_rate=round(len(taken) / (took - warm) / device.rate, 3),
-        p50_steps=round(percentiles[49] / device.step, 2),
-        p99_steps=round(percentiles[98] / device.step, 2),
-        host_ms_per_text=round(1000 * host / len(taken) * (took - warm) / took, 2),
-        texts=len(taken),
-        slower=slower,
-    )
-
-
 @asynccontextmanager
 async def engine(folder: Path, options: dict) -> AsyncIterator[tuple[Ask, Callable]]:
     """vLLM's engine in a process of its own, and AsyncLLM in this one."""
-    from itertools import count
-
     from prometheus_client import REGISTRY, generate_latest
     from vllm.engine.arg_utils import AsyncEngineArgs
     from vllm.pooling_params import PoolingParams
@@ -270,7 +131,7 @@ async def run(
 
     buckets = default_buckets(MAX_LENGTH, 8)
     cost, points = bucket_costs(BertDims.from_hf(BertConfig(**CONFIG)), buckets), []
-    devices = {name: Device.of(name, cost, buckets) for name in {load.lengths for load in loads}}
+    devices = {name: Device.of(name, cost, buckets, SLOWER[name]) for name in {load.lengths for load in loads}}
     tokenizer = registry_minilm()
     for slower in sorted({SLOWER[load.lengths] for load in loads}):
         os.environ[serving_workers.SLOWER] = str(slower)
@@ -280,12 +141,11 @@ async def run(
             for file in (*tokenizer.glob("*token*"), *tokenizer.glob("vocab*")) if tokenizer else ():
                 (folder / file.name).write_bytes(file.read_bytes())
             async with (api_server if http else engine)(folder, {"overlap_steps": overlap}) as (ask, metrics):
-                await closed_loop(ask, 8, [MAX_LENGTH], 0.5 * slower, 0)
+                await ask(MAX_LENGTH)
                 for load in (load for load in loads if SLOWER[load.lengths] == slower):
                     device = devices[load.lengths]
-                    # At least some tens of steps, half a second of them before it counts.
-                    long = max(seconds, 60 * device.step)
-                    points.append(await measure(load, device, ask, metrics, cost, long, max(0.5, long / 8)))
+                    long = max(seconds, 80 * device.step)  # so that a step more or less is a small share
+                    points.append(await measure(load, device, ask, metrics, long, max(0.5, long / 8)))
                     told(points[-1])
     return points
 
