@@ -30,7 +30,8 @@ class PoolingOptions:
     packing: of short texts in shared rows: "aligned", each from a tile boundary, or "dense", without a gap, where a text's
         vector depends, a little, on its neighbours.
     batch_fill_wait_us: microseconds that a batch smaller than a device step waits for more requests; 0 is not at all.
-    overlap_steps: begin device steps of an engine step before the last one's vectors are sent (engine/flow.py).
+    overlap_steps: begin device steps before the last engine step's vectors are sent (engine/flow.py); false for vLLM's
+        own scheduler, and in the fork.
     max_body_bytes: of a request. max_inputs_per_request: in a list of inputs. max_ids_per_input: token ids in an input,
     of which those beyond the model's length need truncate_prompt_tokens, and tokens of a text to /tokenize.
     step_timeout_s: seconds without an answer to a device step after which the engine ends; 0 is never. None for
@@ -49,7 +50,7 @@ class PoolingOptions:
     max_device_batch: int = MAX_DEVICE_BATCH
     packing: str = "aligned"
     batch_fill_wait_us: int = 0
-    overlap_steps: bool = False
+    overlap_steps: bool = True
     # As the body allows: 2,048 inputs of 512 ids, each with at most 5 digits and ", ", are 7 MB.
     max_body_bytes: int = 8 * 2**20
     # OpenAI's own limits of an embeddings request, which clients already keep to.

@@ -33,7 +33,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.pieces import chec
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.remote_engines import expect_remote_engines
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.start import prepare, stop_when_told
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
-from models.demos.wormhole.bge_large_en.vllm_plugin.versions import VLLMValidationError
+from models.demos.wormhole.bge_large_en.vllm_plugin.versions import IS_FORK, VLLMValidationError
 
 if TYPE_CHECKING:  # vllm.config resolves the current platform while it is imported: a cycle
     from vllm.config import ModelConfig, VllmConfig
@@ -281,16 +281,12 @@ def _schedule_whole_requests(vllm_config: "VllmConfig") -> None:
 
 
 def _choose_scheduler(vllm_config: "VllmConfig", options: PoolingOptions) -> None:
-    """vLLM's, with which the worker ends each engine step before the next, unless an option asks for another."""
-    scheduler = vllm_config.scheduler_config
-    name = "batch_fill_wait_us" if options.batch_fill_wait_us else "overlap_steps"
-    asked = getattr(options, name)
-    if not asked:
-        return
-    wanted = FILLING_SCHEDULER if options.batch_fill_wait_us else SCHEDULER
-    if scheduler.scheduler_cls not in (None, wanted):
+    """One that overlaps engine steps, unless a user or an option asks for another, or that was not tried there."""
+    scheduler, wait = vllm_config.scheduler_config, options.batch_fill_wait_us
+    if wait and scheduler.scheduler_cls not in (None, FILLING_SCHEDULER):
         raise ValueError(
             f"scheduler_cls is {scheduler.scheduler_cls!r}; "
-            f"allowed with additional_config['tt'][{name!r}] = {asked}: none"
+            f"allowed with additional_config['tt']['batch_fill_wait_us'] = {wait}: none"
         )
-    scheduler.scheduler_cls = wanted
+    if scheduler.scheduler_cls is None and (wait or options.overlap_steps and not IS_FORK):
+        scheduler.scheduler_cls = FILLING_SCHEDULER if wait else SCHEDULER

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from vllm.v1.outputs import ModelRunnerOutput
     from vllm.v1.worker.worker_base import CompilationTimes
 
-__all__ = ["VLLMValidationError", "compilation_times", "runner_output"]
+__all__ = ["IS_FORK", "VLLMValidationError", "compilation_times", "runner_output"]
 
+IS_FORK = False
 try:
     from vllm.exceptions import VLLMValidationError
 except ImportError:
+    IS_FORK = True
 
     class VLLMValidationError(ValueError):  # type: ignore[no-redef]
         """A refused request; the fork answers 400 to any ValueError. parameter: the request's field."""

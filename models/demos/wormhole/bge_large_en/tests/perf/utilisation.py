@@ -4,7 +4,7 @@
 
 """How busy and how full vLLM keeps a device: BGE-large's steps as estimated, in the real engine, without a device.
 
-    python -m models.demos.wormhole.bge_large_en.tests.perf.utilisation [--overlap] [--json] [--http] [--seconds S]
+    python -m models.demos.wormhole.bge_large_en.tests.perf.utilisation [--vllm] [--json] [--http] [--seconds S]
 
 In place of the device is a double whose steps take as long as step_cost.py estimates (serving_workers.SleepingWorker).
 Requests of one text each come from clients in a closed loop, who send the next when they have the last, or by chance at
@@ -117,7 +117,7 @@ async def run(
     loads: Sequence[Load] = (*CLOSED, *BY_CHANCE),
     seconds: float = 4.0,
     http: bool = False,
-    overlap: bool = False,
+    overlap: bool = True,
     told: Callable[[Point], None] = lambda point: None,
 ) -> list[Point]:
     """A point for each load; a server for each factor by which the double is slower."""
@@ -164,7 +164,7 @@ HEADER = f"{'':28} slower   texts " + " ".join(
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else on stdout")
-    parser.add_argument("--overlap", action="store_true", help="engine steps, by the option overlap_steps")
+    parser.add_argument("--vllm", action="store_true", help="vLLM's own scheduler, whose steps do not overlap")
     parser.add_argument("--http", action="store_true", help="clients of the API server")
     parser.add_argument("--seconds", type=float, default=4.0, help="of each load")
     parser.add_argument("--slower", type=float, default=1.0, help="times more, as on a host so many times as fast")
@@ -187,11 +187,13 @@ def main(arguments: list[str] | None = None) -> None:
     with redirect_stdout(sys.stderr):  # where ttnn and vLLM print
         tell(f"no device: steps take as long as BGE-large's are estimated to; {os.cpu_count()} host cores\n{HEADER}")
         points = asyncio.run(
-            run(loads, options.seconds, options.http, options.overlap, lambda point: tell(line(point)))
+            run(loads, options.seconds, options.http, not options.vllm, lambda point: tell(line(point)))
         )
     if options.json:
         print(
-            json.dumps({"http": options.http, "overlap": options.overlap, "loads": [asdict(point) for point in points]})
+            json.dumps(
+                {"http": options.http, "overlap": not options.vllm, "loads": [asdict(point) for point in points]}
+            )
         )
 
 

@@ -191,6 +191,6 @@ def bge_server(bge_small, bge_name, api_key, prompts, vllm_environment, tmp_path
     flags = ["--model", str(bge_small), "--served-model-name", bge_name, "--max-model-len", "64", "--api-key", api_key]
     flags += ["--hf-overrides", json.dumps({"task_instructions": prompts})]
     flags += ["--pooler-config", json.dumps({"enable_chunked_processing": True, "max_embed_len": MAX_EMBED_LEN})]
-    flags += ["--additional-config", json.dumps({"tt": {"enable_model_warmup": False, "overlap_steps": True}})]
+    flags += ["--additional-config", json.dumps({"tt": {"enable_model_warmup": False}})]
     with serving(flags, vllm_environment, tmp_path_factory.mktemp("bge_server") / "server.log") as running:
         yield running

@@ -34,7 +34,7 @@ output.num_scheduled_tokens = {str(i): len(ids) for i, ids in enumerate(texts)}
 said = {"texts": texts}
 for dtype in dtypes:
     args = EngineArgs(model=model, skip_tokenizer_init=True, dtype=dtype, max_model_len=64,
-                      additional_config={"tt": {"max_device_batch": 4, "overlap_steps": True}})
+                      additional_config={"tt": {"max_device_batch": 4}})
     config = args.create_engine_config()
     worker = TTPoolingWorker(config, local_rank=0, rank=0, distributed_init_method="")
     worker.init_device()

@@ -103,6 +103,7 @@ def write_sentence_encoder(folder, config: dict) -> str:
     return str(folder)
 
 
+VLLMS_OWN = "vllm.v1.core.sched.scheduler.Scheduler"
 FILL = ["--additional-config", '{"tt": {"batch_fill_wait_us": 2000}}']
 TWO_ENGINES = ["BERT", "--data-parallel-size", "2"]
 CASES = {  # checkpoint and flags; "NAME=value" before them goes into the environment
@@ -120,7 +121,9 @@ CASES = {  # checkpoint and flags; "NAME=value" before them goes into the enviro
     "two engines of two cards": ["TT_VISIBLE_DEVICES=0,1,2,3", *TWO_ENGINES],
     "two engines and three cards": ["TT_VISIBLE_DEVICES=0,1,2", *TWO_ENGINES],
     "fill": ["BERT", *FILL],
-    "fill and another scheduler": ["BERT", *FILL, "--scheduler-cls", "vllm.v1.core.sched.scheduler.Scheduler"],
+    "fill and another scheduler": ["BERT", *FILL, "--scheduler-cls", VLLMS_OWN],
+    "one step after another": ["BERT", "--additional-config", '{"tt": {"overlap_steps": false}}'],
+    "another scheduler": ["BERT", "--scheduler-cls", VLLMS_OWN],
     "chunked": ["BERT", "--enable-chunked-prefill", "--enable-prefix-caching", "--async-scheduling"],
     "too long": ["BERT", "--max-model-len", "513"],
     "tensor parallel": ["BERT", "--tensor-parallel-size", "2"],
@@ -174,7 +177,7 @@ def test_guides_command_needs_no_further_flag(configured):
         "chunked_prefill": False,
         "async_scheduling": False,
         "prefix_caching": False,
-        "scheduler_cls": None,
+        "scheduler_cls": f"{vllm_plugin.__name__}.engine.flow_scheduler.FlowScheduler",
         "worker_cls": f"{vllm_plugin.__name__}.engine.worker.TTPoolingWorker",
         "executor": "uni",
         "shutdown_timeout": 20,
@@ -245,8 +248,16 @@ def test_engines_are_forked_unless_the_user_says_otherwise(configured, monkeypat
     assert os.environ["VLLM_WORKER_MULTIPROC_METHOD"] == "spawn"
 
 
-def test_waiting_for_batches_to_fill_takes_a_scheduler_of_its_own(configured):
-    assert configured["fill"]["scheduler_cls"] == f"{vllm_plugin.__name__}.engine.batch_fill.BatchFillScheduler"
+@pytest.mark.parametrize(
+    "case, scheduler",
+    [
+        ("fill", f"{vllm_plugin.__name__}.engine.batch_fill.BatchFillScheduler"),
+        ("one step after another", None),
+        ("another scheduler", VLLMS_OWN),
+    ],
+)
+def test_who_schedules(configured, case, scheduler):
+    assert configured[case]["scheduler_cls"] == scheduler
 
 
 @pytest.mark.parametrize(
