@@ -8,6 +8,7 @@ A text has a row of its own in a bucket, or lies with others in a packed row, fr
 bits are the same in both, and so depend on nothing but the text: see Buckets.packed.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -172,8 +173,9 @@ class _Search:
 
         A plan that reaches `limit` may be given up.
         """
-        best = self.in_buckets(left)
-        least = sum(self.cost[step.shape] for step in best)
+        least, best = self._in_buckets_cost(left), None
+        if len(left) < 2:
+            return least, self.in_buckets(left)
         floor = sum(self.sizes[text] for text in left) * self.per_token
         for index, sequence in enumerate(packed):
             own = self.cost[self.rows, sequence, True]
@@ -187,7 +189,7 @@ class _Search:
             after, steps = self._packed(rest, packed[index:], min(least, limit) - own) if rest else (0.0, [])
             if own + after < least:
                 least, best = own + after, [step, *steps]
-        return least, best
+        return least, self.in_buckets(left) if best is None else best
 
     def next_step(self, left: list[int]) -> Step:
         """The step with the longest texts that costs least per token of theirs."""
@@ -212,6 +214,10 @@ class _Search:
                 steps.append(Step(batch, sequence, False, tuple(Place(text, row, 0) for row, text in enumerate(part))))
                 start += batch
         return steps
+
+    def _in_buckets_cost(self, left: list[int]) -> float:
+        counts = Counter(self.bucket[text] for text in left)
+        return sum(self.cost[b, sequence, False] for sequence, n in counts.items() for b in self._batches(sequence, n))
 
     def _batches(self, sequence: int, count: int) -> tuple[int, ...]:
         """The batches of steps of one length that take `count` texts for least; of equal ones the fewest and smallest."""

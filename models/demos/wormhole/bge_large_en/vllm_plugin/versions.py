@@ -8,6 +8,7 @@ The platform imports this while vLLM is itself being imported, so most of vLLM i
 """
 
 from dataclasses import MISSING, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,10 +54,15 @@ def runner_output(req_ids: list[str], vectors: "list[torch.Tensor]") -> "ModelRu
     """The answer of a pooling step: one 1-D CPU tensor for each request, in their order."""
     from vllm.v1.outputs import ModelRunnerOutput
 
-    required = {f.name for f in fields(ModelRunnerOutput) if f.default is MISSING and f.default_factory is MISSING}
     return ModelRunnerOutput(
         req_ids=req_ids,
         req_id_to_index={req_id: index for index, req_id in enumerate(req_ids)},
         pooler_output=vectors,
-        **{name: value for name, value in _GENERATED.items() if name in required},
+        **_required(ModelRunnerOutput),
     )
+
+
+@cache
+def _required(output: type) -> dict[str, Any]:
+    required = {f.name for f in fields(output) if f.default is MISSING and f.default_factory is MISSING}
+    return {name: value for name, value in _GENERATED.items() if name in required}

@@ -45,7 +45,8 @@ class HostOnlyRunner:
 
     def collect(self) -> tuple[Step, torch.Tensor]:
         step, tokens, start, end = self.flying.pop(0)
-        time.sleep(max(0.0, end - time.perf_counter()))
+        if (left := end - time.perf_counter()) > 0:
+            time.sleep(left)
         self.observer(step, tokens, time.perf_counter() - start)
         return step, torch.ones(len(step.places), self.hidden)
 
