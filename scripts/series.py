@@ -86,7 +86,7 @@ for them, that is said in one line.
                     f"runner/{n}.py"
                     for n in "__init__ target device_params mesh batch_plan step_cost kernel_cycles kernel_work inputs host_tensor".split()
                 ),
-                *(f"tests/runner/{n}.py" for n in "test_target test_mesh_choice test_inputs".split()),
+                *(f"tests/runner/{n}.py" for n in "test_target test_mesh_choice".split()),
             ),
         ),
         Commit(
@@ -195,7 +195,7 @@ platforms. Before vLLM's routes stand limits, admission, keys and errors
 in OpenAI's shape. A step that fails is tried again text by text; a
 device that does not answer ends the engine.
 """,
-            model("vllm_plugin/*"),
+            model("vllm_plugin/*", "tests/runner/test_inputs.py"),
         ),
         Commit(
             "Test what guards the routes of the BERT server",

@@ -8,6 +8,7 @@ A text has a row of its own in a bucket, or lies with others in a packed row, fr
 bits are the same in both, and so depend on nothing but the text: see Buckets.packed.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -151,7 +152,7 @@ class _Search:
         self.buckets, self.rows = buckets, buckets.batches[-1]
         # Tokens that a text takes of a packed row.
         self.sizes = [length if buckets.dense else -(-length // TILE) * TILE for length in lengths]
-        self.bucket = [next(s for s in buckets.sequences if s >= length) for length in lengths]
+        self.bucket = [buckets.sequences[bisect_left(buckets.sequences, length)] for length in lengths]
         self.cost = {shape: cost(shape) for shape in buckets.shapes}
         self._splits: dict[tuple[int, int], tuple[int, ...]] = {}
         # What a token costs at least: the bound by which most plans need not be looked at.
@@ -235,16 +236,24 @@ class _Search:
     def packed_step(self, left: list[int], sequence: int) -> Step:
         """One step of packed rows, filled with the longest texts that fit, each in the first row with room."""
         rows, least = self.rows, 1 if self.buckets.dense else TILE
+        if left and self.sizes[left[-1]] > sequence:
+            return Step(rows, sequence, True, ())
         room, texts, places = [sequence] * rows, [0] * rows, []
         full = 0  # rows from the first on that take no more
+        last, first = 0, 0  # a size, and the first row that may take it: those before did not take another like it
         for text in left:
             size = self.sizes[text]
-            for row in range(full, rows):
+            if size != last:
+                last, first = size, full
+            for row in range(first, rows):
                 if room[row] >= size and texts[row] < MAX_TEXTS:
                     places.append(Place(text, row, sequence - room[row]))
                     room[row] -= size
                     texts[row] += 1
+                    first = row
                     break
+            else:
+                first = rows
             while full < rows and (room[full] < least or texts[full] == MAX_TEXTS):
                 full += 1
             if full == rows:

@@ -124,7 +124,7 @@ class EncoderRunner:
                 self.submit(rows, step)
             if self._flying and (step is None or len(self._flying) == IN_FLIGHT):
                 done, found = self.collect()
-                pooled[[place.text for place in done.places]] = found
+                pooled[torch.tensor([place.text for place in done.places])] = found
 
     def submit(self, rows: Sequence[Row], step: Step) -> None:
         """Start one of the steps planned for `rows`, of which IN_FLIGHT may be on their way; errors as of run()."""

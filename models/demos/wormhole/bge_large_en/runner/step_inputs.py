@@ -10,6 +10,7 @@ chip r % chips.
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 import ttnn
@@ -35,27 +36,33 @@ class RowInputs:
         self.chips, self.positions = device.get_num_devices(), dims.max_position_embeddings
         self.host = {
             "ids": HostTensor(device, (batch, sequence), ttnn.uint32, ROW_MAJOR, torch.int32),
-            "mask": HostTensor(device, (batch, 1, sequence // TILE, TILE), ttnn.bfloat16, ROW_MAJOR, torch.bfloat16),
+            "mask": HostTensor(device, (batch, 1, sequence // TILE, TILE), ttnn.bfloat16, ROW_MAJOR, torch.int16),
             "positions": HostTensor(device, (batch, sequence), ttnn.uint32, ROW_MAJOR, torch.int32),
         }
         self._ids, self._mask, self._positions = (
-            [view.view(batch, -1) for view in host.views] for host in self.host.values()
+            [view.view(batch, -1).numpy() for view in host.views] for host in self.host.values()
         )
-        self._arange = torch.arange(sequence, dtype=torch.int32)
+        self._arange = np.arange(sequence, dtype=np.int32)
+        self._masked = torch.tensor([MASKED], dtype=torch.bfloat16).view(torch.int16).numpy()  # its bits
         self._own_positions = False
         self.fill([], [])
         self._positions_to([], [])
 
     def fill(self, rows: Sequence[Row], places: Sequence[Place]) -> list[str]:
         """Write the texts; returns the names of the host tensors that the device must be sent."""
-        for ids, mask in zip(self._ids, self._mask):
-            ids.zero_()
-            mask.fill_(MASKED)
-            mask[:, 0] = 0  # a row without a text keeps one visible token, so that no softmax runs over nothing
-        for row, place in zip(rows, places):
-            chip, index = place.row % self.chips, place.row // self.chips
-            self._ids[chip][index, : len(row)] = row.ids
-            self._mask[chip][index, : len(row)] = 0
+        # Tokens to see: a row without a text keeps one, so that no softmax runs over nothing.
+        seen = np.ones((self.chips, len(self._ids[0]), 1), dtype=np.int32)
+        for ids in self._ids:
+            ids.fill(0)
+        together, start = torch.cat([torch.empty(0, dtype=torch.int64), *(row.ids for row in rows)]).numpy(), 0
+        index, chip = divmod(np.array([place.row for place in places], dtype=np.int64), self.chips)
+        lengths = list(map(len, rows))
+        seen[chip, index, 0] = lengths
+        for c, i, length in zip(chip.tolist(), index.tolist(), lengths):
+            self._ids[c][i, :length] = together[start : start + length]
+            start += length
+        for mask, hidden in zip(self._mask, self._arange >= seen):
+            np.multiply(hidden, self._masked, out=mask)
         own, before = any(map(brings_positions, rows)), self._own_positions
         self._own_positions = own
         if own or before:
@@ -73,7 +80,7 @@ class RowInputs:
         for row, place in zip(rows, places):
             if brings_positions(row):
                 found = position_rows(row, self.positions)
-                self._positions[place.row % self.chips][place.row // self.chips, : len(row)] = found
+                self._positions[place.row % self.chips][place.row // self.chips, : len(row)] = found.numpy()
 
 
 def brings_positions(row: Row) -> bool:

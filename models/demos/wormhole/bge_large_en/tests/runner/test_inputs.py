@@ -4,13 +4,20 @@
 
 """Lists of token ids at their limits, as a server sends them; no device."""
 
+import numpy as np
 import pytest
+import torch
 
 from models.demos.wormhole.bge_large_en.runner.inputs import rows_from_lists
 from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
 
 DIMS = model_dims("large")  # 30,522 ids
 LENGTH = 64
+
+
+def test_an_id_of_numpy_is_one():
+    rows = rows_from_lists([[101, np.int32(7)], [np.int64(0)]], DIMS, LENGTH)
+    assert [row.ids.tolist() for row in rows] == [[101, 7], [0]] and all(row.ids.dtype == torch.int64 for row in rows)
 
 
 def test_the_last_id_and_the_longest_row():
@@ -26,6 +33,8 @@ def test_the_last_id_and_the_longest_row():
         ([1] * (LENGTH + 1), "row 1 has 65 tokens; the limit is 64"),
         ([], "row 1 has no tokens"),
         ([True], "row 1 has dtype torch.bool"),
+        ([False, True], "row 1 has dtype torch.bool"),
+        ([101, 1.5], "row 1 has dtype torch.float32"),
         ([1.0], "row 1 has dtype torch.float32"),
         ([[1]], "row 1 has dtype torch.int64 and 2 dims"),
         ([2**70], "row 1 is not a list of token ids"),

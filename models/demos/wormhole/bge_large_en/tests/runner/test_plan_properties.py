@@ -11,9 +11,17 @@ pytest.importorskip("hypothesis")
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, Step, default_buckets, plan_steps
+from models.demos.wormhole.bge_large_en.runner.batch_plan import (
+    MAX_TEXTS,
+    Buckets,
+    Place,
+    Step,
+    _Search,
+    default_buckets,
+    plan_steps,
+)
 from models.demos.wormhole.bge_large_en.tests.runner.examples import examples
-from models.demos.wormhole.bge_large_en.tests.runner.test_batch_plan import check, cost
+from models.demos.wormhole.bge_large_en.tests.runner.test_batch_plan import check, cost, random_case
 from models.demos.wormhole.bge_large_en.tt.dims import TILE
 
 ascending = st.sets(st.integers(1, 16), min_size=1, max_size=5).map(
@@ -81,3 +89,19 @@ def test_buckets_are_made_or_refused_with_a_value_error(sequences, batches, pack
         assert str(error).startswith("buckets have ")
     else:
         assert plan_steps([1], buckets, cost)
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_a_packed_step_puts_each_text_in_the_first_row_with_room(seed):
+    lengths, buckets = random_case(seed)
+    search, rows = _Search(lengths, buckets, cost), buckets.batches[-1]
+    left = sorted(range(len(lengths)), key=lambda text: -lengths[text])
+    for sequence in buckets.packed:
+        room, texts, places = [sequence] * rows, [0] * rows, []
+        for text in left:
+            fits = [row for row in range(rows) if room[row] >= search.sizes[text] and texts[row] < MAX_TEXTS]
+            if fits:
+                places.append(Place(text, fits[0], sequence - room[fits[0]]))
+                room[fits[0]] -= search.sizes[text]
+                texts[fits[0]] += 1
+        assert search.packed_step(left, sequence).places == tuple(places)
