@@ -65,7 +65,7 @@ _target: Target | None = None
 
 
 def activate(board: str | None = None) -> Target:
-    """Make this process run on an emulated `board` ("n150", "n300", "T3K"), unless there is a card or a simulator.
+    """Make this process run on an emulated `board` ("n150", "n300", "T3K", "TG"), unless there is a card or a simulator.
 
     Call it before ttnn is first imported; it sets EMULATED_WORMHOLE=1, for the processes that this one starts too.
     Returns the target. A second call changes nothing; one for another board raises EmulationError, because ttnn takes

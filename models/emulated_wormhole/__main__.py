@@ -6,7 +6,7 @@
 
 Where there is neither card nor simulator it asks for emulation, and says so, unless EMULATED_WORMHOLE=0 forbids it.
 
-python -m models.emulated_wormhole [--board n150|n300|T3K] script.py [arguments…]
+python -m models.emulated_wormhole [--board n150|n300|T3K|TG] script.py [arguments…]
 python -m models.emulated_wormhole [--board …] -m module [arguments…]
 python -m models.emulated_wormhole --target        # what a server here runs on; refuses to emulate a card gone missing
 """
@@ -36,7 +36,7 @@ def _servers_target() -> str:
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m models.emulated_wormhole", description=__doc__.splitlines()[0])
-    parser.add_argument("--board", help="board to emulate: n150 (default), n300 or T3K")
+    parser.add_argument("--board", help="board to emulate: n150 (default), n300, T3K or TG, a Galaxy")
     parser.add_argument("--target", action="store_true", help="print what a server here runs on, and exit")
     parser.add_argument("-m", dest="module", action="store_true", help="SCRIPT is a module's name")
     parser.add_argument("script", nargs="?", help="script or, with -m, module to run")

@@ -7,10 +7,12 @@
 import re
 from collections.abc import MutableMapping
 from dataclasses import dataclass
+from itertools import product
 
 # Of ten rows of eight Tensix cores two are harvested, which leaves 8x8 cores to programs: as on an n150, where one is
-# harvested and dispatch takes one, and on an n300, where two are and Ethernet cores dispatch.
+# harvested and dispatch takes one, and on an n300, where two are and Ethernet cores dispatch. Of a Galaxy's chips one.
 HARVESTED_ROWS = 0b1000001
+GALAXYS_HARVESTED_ROW = 0b1
 
 VISIBLE = "TT_VISIBLE_DEVICES"  # tt-metal's: numbers of cards
 
@@ -20,18 +22,21 @@ class Board:
     """One board.
 
     name: as in MESH_DEVICE, lower case; coords: chip -> (x, y) in the ethernet mesh; local: chips with a PCIe link;
-    pairs: neighbouring chips (a, b, channels of a, channels of b), two links each; board_type: tt-umd's name of a card;
-    cards: chips of each card; mesh_shape: (rows, columns) of the whole board.
+    pairs: neighbouring chips (a, b, channels of a, channels of b), a link each; board_type: tt-umd's name of a card;
+    cards: chips of each card; mesh_shape: (rows, columns) of the whole board; harvested: mask of rows of cores;
+    buses: PCI bus of each chip, by which tt-metal knows its place in a Galaxy, where coords say nothing.
     """
 
     name: str
     coords: tuple[tuple[int, int], ...]
     local: tuple[int, ...]
-    pairs: tuple[tuple[int, int, tuple[int, int], tuple[int, int]], ...]
+    pairs: tuple[tuple[int, int, tuple[int, ...], tuple[int, ...]], ...]
     board_type: str
     board_id: int
     cards: tuple[tuple[int, ...], ...]
     mesh_shape: tuple[int, int]
+    harvested: int = HARVESTED_ROWS
+    buses: tuple[int, ...] = ()
 
     def descriptor(self) -> str:
         """The cluster descriptor as YAML text; format: tt-umd's ClusterDescriptor::create_from_yaml."""
@@ -42,11 +47,14 @@ class Board:
             for ca, cb in zip(a_channels, b_channels, strict=True)
         ]
         lines = ["arch:", *(f"  {c}: Wormhole" for c in chips)]
-        lines += ["chips:", *(f"  {c}: [{x}, {y}, 0, 0]" for c, (x, y) in enumerate(self.coords))]
+        if self.buses:
+            lines += ["chips: {}", "chip_to_bus_id:", *(f"  {c}: 0x{bus:02x}" for c, bus in enumerate(self.buses))]
+        else:
+            lines += ["chips:", *(f"  {c}: [{x}, {y}, 0, 0]" for c, (x, y) in enumerate(self.coords))]
         lines += ["ethernet_connections:" + ("" if links else " []"), *links]
         lines += ["chips_with_mmio:", *(f"  - {c}: {i}" for i, c in enumerate(self.local))]
         lines += ["harvesting:"]
-        lines += [f"  {c}: {{noc_translation: true, harvest_mask: {HARVESTED_ROWS}}}" for c in chips]
+        lines += [f"  {c}: {{noc_translation: true, harvest_mask: {self.harvested}}}" for c in chips]
         lines += ["boards:"]
         for i, card in enumerate(self.cards):
             chip_list = ", ".join(map(str, card))
@@ -55,6 +63,26 @@ class Board:
                 f"  - [{{board_id: {board_id}}}, {{board_type: {self.board_type}}}, {{chips: [{chip_list}]}}]",
             ]
         return "\n".join(lines) + "\n"
+
+
+def _galaxy(rows: int = 8, columns: int = 4) -> Board:
+    """A mesh of four trays of 4x2 chips, each with a PCIe link. The trays' first chips are the corners."""
+    places = list(product(range(rows), range(columns)))
+    number = {place: chip for chip, place in enumerate(places)}
+    pairs = []
+    for row, column in places:
+        for neighbour, out, back in (((row, column + 1), 0, 4), ((row + 1, column), 8, 12)):
+            if neighbour in number:
+                channels = tuple(range(out, out + 4)), tuple(range(back, back + 4))
+                pairs.append((number[row, column], number[neighbour], *channels))
+    trays = (0xC0, 0x80, 0x00, 0x40)  # buses of tray 1, 2, 3 and 4; chip n of it is on bus n further
+    buses = [
+        trays[row // 4 * 2 + column // 2] + 1 + min(row, rows - 1 - row) + 4 * min(column, columns - 1 - column)
+        for row, column in places
+    ]
+    coords, chips = tuple((column, row) for row, column in places), tuple(range(rows * columns))
+    mesh, more = (rows, columns), (GALAXYS_HARVESTED_ROW, tuple(buses))
+    return Board("tg", coords, chips, tuple(pairs), "ubb", 0x0100035000000000, (chips,), mesh, *more)
 
 
 _MESH = re.compile(r"[(\[]\s*(\d+)\s*,\s*(\d+)\s*[)\]]")
@@ -77,12 +105,13 @@ BOARDS = {
             tuple((card, card + 4) for card in range(4)),
             (2, 4),
         ),
+        _galaxy(),
     )
 }
 
 
 def board(name: str) -> Board:
-    """The board called `name` (n150, n300 or T3K, in any case), or the smallest with the chips of a mesh "(1,2)".
+    """The board called `name` (n150, n300, T3K or TG, in any case), or the smallest with the chips of a mesh "(1,2)".
 
     ValueError for any other.
     """

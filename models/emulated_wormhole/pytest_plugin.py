@@ -6,7 +6,7 @@
 
 Load it with `pytest -p models.emulated_wormhole.pytest_plugin` or from a conftest. A conftest's fixtures win over a
 plugin's, so inside a tt-metal checkout its own `device`, `mesh_device`, `device_params`, … are the ones that run, and
-this plugin only puts the emulation under them. The board is that of MESH_DEVICE: N150 (default), N300 or T3K.
+this plugin only puts the emulation under them. The board is that of MESH_DEVICE: N150 (default), N300, T3K or TG.
 """
 
 import random

@@ -98,11 +98,13 @@ def test_a_server_whose_card_went_missing_is_not_emulated_unasked(machine, capsy
     assert launcher.main(["--target"]) == 0 and "emulated" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("mesh, name", [("(1,1)", "n150"), ("(1,2)", "n300"), ("(1, 4)", "t3k"), ("(2,4)", "t3k")])
+@pytest.mark.parametrize(
+    "mesh, name", [("(1,1)", "n150"), ("(1,2)", "n300"), ("(1, 4)", "t3k"), ("(2,4)", "t3k"), ("(8,4)", "tg")]
+)
 def test_a_mesh_shape_chooses_the_emulated_board(mesh, name):
     assert board(mesh).name == name
-    with pytest.raises(ValueError, match="n150, n300, t3k"):
-        board("(8,4)")
+    with pytest.raises(ValueError, match="n150, n300, t3k, tg"):
+        board("(8,8)")
 
 
 @pytest.mark.parametrize(
