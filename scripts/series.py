@@ -243,7 +243,10 @@ that returns constants serves.
             model(
                 *(
                     f"tests/perf/{n}.py"
-                    for n in "serving serving_workers bare_platform test_serving utilisation offered_load".split()
+                    for n in (
+                        "serving serving_workers bare_platform test_serving utilisation offered_load "
+                        "mesh_worker many_chips test_many_chips".split()
+                    )
                 )
             ),
         ),
