@@ -9,6 +9,7 @@ All of it is there with VLLM_LOGGING_LEVEL=DEBUG.
 
 import logging
 import os
+import warnings
 
 # Of vLLM's lines below WARNING these are of use to who serves: what was asked for, where it listens, and that it stops.
 KEPT = (
@@ -23,7 +24,6 @@ NOT_FOR_USERS = (
     ("vllm.config.vllm", "Inductor compilation was disabled"),  # there is none for this device
     ("vllm.config.scheduler", "Using custom scheduler class"),  # ours, for this version of vLLM
     ("vllm.utils.system_utils", "Found ulimit"),  # of a number of connections that Admission bounds before
-    ("vllm.entrypoints.pooling", "To make v1/embeddings API fast, please install orjson"),
 )
 
 
@@ -34,6 +34,8 @@ def be_calm() -> None:
     # On import, of CUDA and its compiler, which are not looked for here.
     for name in ("torch.utils.cpp_extension", "torch.utils.flop_counter"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    # vLLM's choice where orjson is installed; FastAPI's own way needs another kind of route.
+    warnings.filterwarnings("ignore", message="ORJSONResponse is deprecated")
     logging.getLogger("uvicorn.error").addFilter(_not_of_uvicorns_start)
     for handler in logging.getLogger("vllm").handlers:
         if not any(isinstance(known, ForUsers) for known in handler.filters):
