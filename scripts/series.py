@@ -244,7 +244,7 @@ that returns constants serves.
                 *(
                     f"tests/perf/{n}.py"
                     for n in (
-                        "serving serving_workers bare_platform test_serving utilisation offered_load "
+                        "serving serving_workers bare_platform test_serving utilisation test_utilisation offered_load "
                         "mesh_worker many_chips test_many_chips".split()
                     )
                 )
