@@ -66,6 +66,8 @@ RUNS = {
     "python -m tests.perf.serving": Run(r"64 at a time", minutes=30),
     "python -m tests.vllm.front_end.door_benchmark": Run(r"checks and marked reading / plain reading 0\.\d+"),
     "python -m tests.perf.utilisation": Run(r"128 clients, 384", minutes=30),
+    "python -m tests.perf.many_chips": Run(r"32 chips, 32 texts a request", minutes=20),
+    "python -m tests.perf.mesh_cost": Run(r"\n   32 +256 "),
     "python -m tests.vllm.engine.batch_fill_benchmark": Run(r"throughput +median latency", minutes=30),
     "python -m tests.pcc.frontier --only performance accuracy": Run(
         r"performance \| 0\.9986\d \| 0\.9950\d \| 0\.9967\d \| 0\.9890\d \|", minutes=60
