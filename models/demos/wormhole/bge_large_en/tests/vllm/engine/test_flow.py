@@ -104,6 +104,7 @@ def test_a_step_starts_before_the_last_one_is_collected():
     flow = flow_over(device)
     flow.add(requests(*range(1, 9)))
     assert flow.advance() == [] and len(device.flying) == AHEAD
+    assert flow.request_ids == [str(i) for i in range(1, 9)]
     (done,) = flow.advance()
     assert [one.req_id for one in done.requests] == ["1", "2", "3", "4"] and len(device.flying) == 1
     flow.add(requests(20, 21, 22, 23))
@@ -128,6 +129,7 @@ def test_of_two_steps_the_right_request_fails(spoil, bad):
     tried = [texts for name, *rest in device.log if name == "alone" for texts in rest]
     failed = range(1, 5) if bad < 5 else range(5, 9)
     assert [texts for texts in tried if len(texts) == 1 and texts != [0]] == [[i] for i in failed]
+    assert all(set(texts).isdisjoint(failed) for texts in tried if len(texts) > 1)
 
 
 def test_what_nobody_waits_for_is_not_begun():
