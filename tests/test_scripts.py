@@ -275,6 +275,29 @@ def test_test_script_leaves_long_tests_out_unless_asked(recorded, given, marks):
     assert lines[1:] == ["-m", "pytest", *marked, *given]
 
 
+@pytest.mark.parametrize(
+    "given, asked",
+    [
+        ([], ["models/demos/wormhole/bge_large_en/tests/vllm"]),
+        (["-q", "scripts/web.py::test_it"], ["-q", "scripts/web.py::test_it"]),
+    ],
+)
+def test_another_vllm_runs_the_serving_tests(recorded, tree, given, asked):
+    executable(tree / "scripts" / "vllm_env.sh", 'echo "prepares $1"')
+    executable(tree / ".venv" / "vllm-1.2" / "bin" / "python", RECORDER.replace("'%s\\n' \"HF", "'%s\\n' another \"HF"))
+    (tree / "scripts" / "web.py").touch()
+    done, lines = recorded("test.sh", "--vllm", "1.2", *given)
+    assert done.returncode == 0, done.stderr
+    assert lines[0] == "prepares 1.2" and lines[1] == "another"
+    assert lines[3:5] == ["-m", "pytest"] and lines[-len(asked) :] == asked and lines.count(asked[-1]) == 1
+    assert ("models/demos/wormhole/bge_large_en/tests/vllm" in lines) is (not given)
+
+
+def test_a_vllm_without_pins_is_refused(recorded):
+    done, _ = recorded("vllm_env.sh", "0.1")
+    assert done.returncode == 1 and done.stderr == "vllm_env: no pins for vLLM '0.1'; there are some for: 0.33.0\n"
+
+
 @pytest.mark.parametrize("name, code", [([], 0), (["no-such-organisation/no-such-model"], 1)])
 def test_model_choice_offline(tmp_path, name, code):
     env = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}

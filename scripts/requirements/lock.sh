@@ -5,7 +5,8 @@
 #
 # Pins environment.in afresh: writes environment.txt and torch.txt (CPython 3.10 and 3.12, x86-64 Linux) and check.txt, and brings the
 # other .txt files up to date. setup_env.sh installs nothing whose hash is not in one of them.
-# Needs an environment made by scripts/setup_env.sh, whose uv and whose vLLM wheel it reads.
+# Needs an environment made by scripts/setup_env.sh, whose uv and whose vLLM wheel it reads, and the wheels of the other
+# vLLMs, made by scripts/vllm_env.sh.
 # Pins that still satisfy everything are kept; delete a line of the .txt files to have it resolved anew.
 set -euo pipefail
 
@@ -71,6 +72,22 @@ done
 echo "# Written by lock.sh from corpus.in: what environment.txt does not have." >corpus.txt
 awk '/^[a-z]/ { split($1, name, "=="); left = name[1] in has } NR == FNR { has[name[1]]; next } !left' \
     environment.txt all.txt | sed -E "s/ ; [^\\\\]*/ /" >>corpus.txt
-for name in corpus clients nodes web uv vllm data data-fallback torch environment check; do
+# Other vLLMs, for CPython 3.12 alone: what they want in other versions than the main environment has.
+awk '/^[a-z]/ && !/python_version </ { print $1 }' environment.txt torch.txt >have.txt
+others=()
+for pins in "$here"/vllm-*.txt; do
+    name=$(basename "$pins" .txt)
+    others+=("$name")
+    cp "$venv/.setup/$name/$name"-*.whl "$work/$name-py3-none-any.whl"
+    { grep -E '^(torch|ttnn|numpy)' "$here/environment.in" && echo "vllm @ file://$work/$name-py3-none-any.whl"; } >other.in
+    cp have.txt other.txt
+    "$venv/bin/python" -m uv pip compile -q --python-version 3.12 --override override.txt --no-annotate --no-header \
+        --no-emit-package vllm "${unused[@]/#/--no-emit-package=}" other.in -o other.txt
+    { grep -E '^[a-z]' other.txt | grep -vxFf have.txt && cat "$here/$name.in"; } >other.in
+    grep '^#' "$pins" >"$name.txt"
+    "$venv/bin/python" -m uv pip compile -q --no-deps --generate-hashes --python-version 3.12 --no-annotate --no-header \
+        other.in >>"$name.txt"
+done
+for name in "${others[@]}" corpus clients nodes web uv vllm data data-fallback torch environment check; do
     mv "$name.txt" "$here/"
 done
