@@ -203,7 +203,12 @@ device that does not answer ends the engine.
 Limits, keys and errors in OpenAI's shape, before vLLM reads a request,
 on a small application in the test's process.
 """,
-            model("tests/vllm/front_end/*", "tests/vllm/hardening/odd_texts.py", "tests/vllm/forked.py"),
+            model(
+                "tests/vllm/front_end/*",
+                "tests/vllm/hardening/odd_texts.py",
+                "tests/vllm/forked.py",
+                "tests/vllm/vllms.py",
+            ),
         ),
         Commit(
             "Test BERT encoders in vLLM",

@@ -45,7 +45,7 @@ def configure_pooling(vllm_config: "VllmConfig") -> None:
 
 
 def check_pooling_request(processed_inputs: "EngineInput", params: PoolingParams) -> None:
-    """Raise VLLMValidationError, a ValueError, for a request that would make the pooling worker raise."""
+    """Raise VLLMValidationError for a request that would make the pooling worker raise."""
     TTPoolingPlatform.validate_request(processed_inputs, params)
 
 
@@ -58,6 +58,13 @@ def attach(platform: type["Platform"]) -> None:
 
     @classmethod  # type: ignore[misc]
     def check_and_update_config(cls, vllm_config: "VllmConfig") -> None:
+        # Not when it is attached, which since 0.33 is before vLLM has a log.
+        logger.info_once(
+            "%s.%s gets the pooling worker for %s; a VLLM_PLUGINS without tt_bge leaves it alone",
+            platform.__module__,
+            platform.__qualname__,
+            SERVED,
+        )
         platform._tt_pooling = _is_ours(vllm_config)
         if platform._tt_pooling:
             configure_pooling(vllm_config)
@@ -71,12 +78,6 @@ def attach(platform: type["Platform"]) -> None:
         validate(processed_inputs, params)
 
     platform.check_and_update_config, platform.validate_request = check_and_update_config, validate_request
-    logger.info(
-        "%s.%s gets the pooling worker for %s; a VLLM_PLUGINS without tt_bge leaves it alone",
-        platform.__module__,
-        platform.__qualname__,
-        SERVED,
-    )
 
 
 def _is_ours(vllm_config: "VllmConfig") -> bool:

@@ -33,6 +33,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.pieces import chec
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.remote_engines import expect_remote_engines
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.start import prepare, stop_when_told
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
+from models.demos.wormhole.bge_large_en.vllm_plugin.quiet import be_calm
 from models.demos.wormhole.bge_large_en.vllm_plugin.versions import IS_FORK, VLLMValidationError
 
 if TYPE_CHECKING:  # vllm.config resolves the current platform while it is imported: a cycle
@@ -95,6 +96,11 @@ class TTPoolingPlatform(Platform):
     @classmethod
     def is_pin_memory_available(cls) -> bool:
         return False
+
+    @classmethod
+    def log_warnings(cls) -> None:
+        """vLLM 0.33 calls it when it has set up its log, which it does after it has loaded the platform."""
+        be_calm()
 
     @classmethod
     def pre_register_and_update(cls, parser: "FlexibleArgumentParser | None" = None) -> None:
@@ -187,7 +193,7 @@ class TTPoolingPlatform(Platform):
 
     @classmethod
     def validate_request(cls, processed_inputs: "EngineInput", params: "SamplingParams | PoolingParams") -> None:
-        """Raise VLLMValidationError (a ValueError; HTTP 400) for a request that would make the worker raise.
+        """Raise VLLMValidationError (HTTP 400; a ValueError until vLLM 0.33) for a request that would make the worker raise.
 
         That would have a whole step run again, text by text, and end the engine of a front end without our middleware
         (see StepGuard), and it is the client's fault: 400, not 500. vLLM 0.25.1 itself refuses only ids

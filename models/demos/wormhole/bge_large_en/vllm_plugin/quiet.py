@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""What vLLM 0.25.1 logs that says nothing of an encoder on this platform, or that its user can do nothing about.
+"""What vLLM logs that says nothing of an encoder on this platform, or that its user can do nothing about.
 
 All of it is there with VLLM_LOGGING_LEVEL=DEBUG.
 """
@@ -15,13 +15,16 @@ import warnings
 KEPT = (
     ("vllm.tt_pooling", ""),
     ("vllm.entrypoints.openai.api_server", "Starting vLLM server"),
+    ("vllm.entrypoints.launchers.api_server", "Starting vLLM server"),  # since 0.33
     ("vllm.entrypoints.serve.utils.api_utils", "non-default args"),
-    ("vllm.entrypoints.launcher", "[shutdown]"),
+    ("vllm.entrypoints.common.startup", "non-default args"),  # since 0.33
+    ("vllm.entrypoints.launcher", "[shutdown]"),  # or launchers
     ("vllm.v1", "[shutdown]"),
 )
 # Loggers and beginnings of warnings.
 NOT_FOR_USERS = (
     ("vllm.config.vllm", "Inductor compilation was disabled"),  # there is none for this device
+    ("vllm.config.vllm", "Model Runner V2 requires Triton"),  # nor either of vLLM's model runners
     ("vllm.config.scheduler", "Using custom scheduler class"),  # ours, for this version of vLLM
     ("vllm.utils.system_utils", "Found ulimit"),  # of a number of connections that Admission bounds before
 )

@@ -129,6 +129,9 @@ class BareWorker(WorkerBase):
     def get_kv_cache_spec(self) -> dict:
         return {}
 
+    def get_supported_kv_cache_layouts(self, *args, **kwargs) -> list[str]:
+        return ["LBNHC"]  # of vLLM 0.33, as in ours
+
     def initialize_from_config(self, kv_cache_config) -> None:
         """No cache."""
 

@@ -17,13 +17,14 @@ import torch
 pytest.importorskip("vllm")
 
 from starlette.responses import JSONResponse  # noqa: E402
-from vllm.entrypoints.openai import run_batch as vllms  # noqa: E402
 from vllm.v1.engine.exceptions import EngineDeadError  # noqa: E402
 
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder  # noqa: E402
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES  # noqa: E402
 from models.demos.wormhole.bge_large_en.tests.vllm.forked import run_forked  # noqa: E402
 from models.demos.wormhole.bge_large_en.tests.vllm.server import assert_like, post  # noqa: E402
+from models.demos.wormhole.bge_large_en.tests.vllm.vllms import NEWER  # noqa: E402
+from models.demos.wormhole.bge_large_en.tests.vllm.vllms import run_batch as vllms  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.admission import default_slots  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.batch_file import (  # noqa: E402
     _Bad,
@@ -120,7 +121,8 @@ class Engine:
 
 def run_over(engine: Engine, folder, monkeypatch, lines: int) -> list[dict]:
     async def registry(engine_client, args):
-        return {"embeddings": {"url_matcher": bool, "handler_getter": lambda: engine, "wrapper_fn": None}}
+        matched = {"url": "/v1/embeddings"} if NEWER else {"url_matcher": bool}
+        return {"embeddings": {**matched, "handler_getter": lambda: engine, "wrapper_fn": None}}
 
     monkeypatch.setattr(vllms, "build_endpoint_registry", registry)
     (folder / "in").write_bytes(b"\n".join(line({"input": "a"}, custom_id=str(i)) for i in range(lines)))

@@ -34,7 +34,7 @@ CONFIGURE = """
 import json, os, sys
 from vllm.usage import usage_lib
 from vllm.engine.arg_utils import AsyncEngineArgs, EngineArgs
-from vllm.entrypoints.openai.cli_args import make_arg_parser
+from models.demos.wormhole.bge_large_en.tests.vllm.vllms import make_arg_parser
 from vllm.platforms import current_platform
 from vllm.usage.usage_lib import UsageContext
 from vllm.utils.argparse_utils import FlexibleArgumentParser

@@ -13,9 +13,8 @@ import sys
 import uuid
 from argparse import ArgumentParser, Namespace
 from functools import partial
-from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import IO, Any
 
 from starlette.datastructures import State
 from vllm.logger import init_logger
@@ -23,11 +22,17 @@ from vllm.logger import init_logger
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.openai_errors import Refused, error_body
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_checks import Limits, parsed, shown
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.start import report
+from models.demos.wormhole.bge_large_en.vllm_plugin.versions import (
+    batch_answer,
+    batch_bytes,
+    batch_progress,
+    write_batch,
+)
 
 logger = init_logger("vllm.tt_pooling.batch_file")
 
 # By python -m, and by vllm's own command.
-MODULES = ("__main__", "vllm.entrypoints.openai.run_batch")
+MODULES = ("__main__", "vllm.entrypoints.openai.run_batch", "vllm.entrypoints.launchers.run_batch")
 EMBEDDINGS, SCORES, RANKS = ("/v1/embeddings",), ("/score", "/v1/score"), ("/rerank", "/v1/rerank", "/v2/rerank")
 
 
@@ -39,10 +44,13 @@ def answer_batch_files(parser: ArgumentParser) -> None:
     for module in filter(None, map(sys.modules.get, MODULES)):
         if hasattr(module, "BatchRequestInput"):
             module.run_batch = partial(run_batch, module)  # type: ignore[attr-defined]
+            module.validate_batch = lambda opened: 0  # type: ignore[attr-defined]  # of 0.33, which ends at a bad line
 
 
-async def run_batch(vllms: ModuleType, engine_client: Any, args: Namespace) -> None:
-    """Answer all lines of args.input_file, in their order, in args.output_file.
+async def run_batch(
+    vllms: ModuleType, engine_client: Any, args: Namespace, opened: "IO[str] | None" = None, lines: int = 0
+) -> None:
+    """Answer all lines of args.input_file, in their order, in args.output_file; opened, lines: as vLLM 0.33 calls it.
 
     SystemExit, after what was answered is written, when the engine died on the way.
     """
@@ -63,15 +71,15 @@ async def run_batch(vllms: ModuleType, engine_client: Any, args: Namespace) -> N
                 raise _Bad(request.custom_id, Refused(400, f"url {request.url!r} is not for this model", "url"))
         except _Bad as bad:
             return bad.output(vllms)
-        answering = vllms.handle_endpoint_request(request, tracker, **endpoint)
+        answering = batch_answer(vllms, request, tracker, endpoint)
         async with room:
             return await answering
 
-    numbered = enumerate((await _bytes(vllms, args.input_file)).split(b"\n"), 1)
+    numbered = enumerate((await batch_bytes(vllms, args.input_file, opened)).split(b"\n"), 1)
     answers = [answer(number, line) for number, line in numbered if line.strip()]
-    with tracker.pbar():
+    with batch_progress(vllms, tracker, len(answers)):
         outputs = await asyncio.gather(*answers)
-    await vllms.write_file(args.output_file, outputs, args.output_tmp_dir)
+    await write_batch(vllms, args.output_file, outputs, args.output_tmp_dir)
     good = sum(output.error is None for output in outputs)
     logger.info("%d lines: %d answered, %d refused or failed", len(outputs), good, len(outputs) - good)
     if engine_client.errored:
@@ -138,9 +146,3 @@ class _Bad(Exception):
         status = vllms.BatchResponseData(status_code=said.status, request_id=f"vllm-batch-{uuid.uuid4().hex}")
         error = error_body(said.status, said.message, param=said.param)
         return Output(id=f"vllm-{uuid.uuid4().hex}", custom_id=self.custom_id, response=status, error=error)
-
-
-async def _bytes(vllms: ModuleType, path: str) -> bytes:
-    if path.startswith(("http://", "https://")):
-        return (await vllms.read_file(path)).encode()
-    return Path(path).read_bytes()

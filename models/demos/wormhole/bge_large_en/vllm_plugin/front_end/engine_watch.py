@@ -13,12 +13,12 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse
-from vllm.entrypoints.openai.engine.protocol import GenerationError
 from vllm.logger import init_logger
 
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.failed_rows import accept, failure
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.remote_engines import watch
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.start import end_quickly
+from models.demos.wormhole.bge_large_en.vllm_plugin.versions import generation_error
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -115,7 +115,7 @@ class WatchedEngine:
             async for output in outputs:
                 message = failure(output.outputs.data)
                 if message is not None:
-                    raise GenerationError(message)
+                    raise generation_error()(message)
                 yield output
 
     def shutdown(self, timeout: float | None = None) -> None:

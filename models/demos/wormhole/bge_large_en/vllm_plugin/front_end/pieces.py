@@ -18,7 +18,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from models.demos.wormhole.bge_large_en.vllm_plugin import CROSS_ENCODERS
-from models.demos.wormhole.bge_large_en.vllm_plugin.versions import VLLMValidationError
+from models.demos.wormhole.bge_large_en.vllm_plugin.versions import (
+    VLLMValidationError,
+    cut_engine_inputs,
+    prompt_of,
+    with_prompt,
+)
 
 if TYPE_CHECKING:
     from vllm.config import ModelConfig
@@ -83,10 +88,8 @@ def averaged(vectors: Sequence[torch.Tensor], tokens: Sequence[int], normalize: 
 def embed_in_pieces() -> None:
     """Have vLLM do so, offline too, and name the ways where a text is too long; safe to call again."""
     try:
-        from vllm.entrypoints.pooling.base.io_processor import PoolingIOProcessor
         from vllm.entrypoints.pooling.base.protocol import EmbeddingTokenizeParamsMixin
         from vllm.entrypoints.pooling.embed.io_processor import EmbedIOProcessor
-        from vllm.renderers.inputs.preprocess import prompt_to_seq
         from vllm.renderers.params import TokenizeParams
     except ImportError:  # the fork
         return
@@ -127,28 +130,23 @@ def embed_in_pieces() -> None:
         whole = ctx.original_engine_inputs
         ctx.final_res_batch = _join(self, ctx.final_res_batch, owners, whole, [params] * len(whole))
 
-    def before_offline(self, ctx):
-        if not self.enable_chunked_processing:
-            return PoolingIOProcessor.pre_process_offline(self, ctx)
-        prompts = prompt_to_seq(ctx.prompts)
-        params = self.renderer.default_cmpl_tok_params.with_kwargs(**(ctx.tokenization_kwargs or {}))
-        if params.truncate_prompt_tokens is None:
-            params = replace(params, max_total_tokens=self.pooler_config.max_embed_len, max_output_tokens=0)
-            params = EmbedTokenizeParams(**{**vars(params), "max_total_tokens_param": "max_embed_len"})
-        whole = self._preprocess_cmpl_offline(prompts, params)
-        each = self._params_to_seq(ctx.pooling_params, len(whole))
+    def lengthened(self, params: TokenizeParams) -> TokenizeParams:
+        if params.truncate_prompt_tokens is not None:
+            return params
+        params = replace(params, max_total_tokens=self.pooler_config.max_embed_len, max_output_tokens=0)
+        return EmbedTokenizeParams(**{**vars(params), "max_total_tokens_param": "max_embed_len"})
+
+    def offline(self, whole, each):
         pieces, owners = _cut_inputs(self, whole)
-        ctx.pooling_params = [each[owner] for owner in owners]
         self._offline = owners, whole, each
-        return pieces
+        return pieces, [each[owner] for owner in owners]
 
     def after_offline(self, ctx):
         return _join(self, ctx.outputs, *self._offline) if self.enable_chunked_processing else ctx.outputs
 
     EmbeddingTokenizeParamsMixin.build_tok_params = of_a_request
-    EmbedIOProcessor._pre_process_chunked = before
+    cut_engine_inputs(before, lengthened, offline)
     EmbedIOProcessor._post_process_chunked = after
-    EmbedIOProcessor.pre_process_offline = before_offline
     EmbedIOProcessor.post_process_offline = after_offline
 
 
@@ -158,8 +156,10 @@ def _cut_inputs(processor: Any, inputs: Sequence[Any]) -> tuple[list[Any], list[
 
     tokenizer, longest = processor.renderer.get_tokenizer(), processor.model_config.max_model_len
     special = tokenizer.cls_token_id, tokenizer.sep_token_id
-    cuts = [cut(each["prompt_token_ids"], longest, *special) for each in inputs]
-    pieces = [tokens_input(prompt_token_ids=ids) for pieces in cuts for ids in pieces]
+    cuts = [cut(prompt_of(each)["prompt_token_ids"], longest, *special) for each in inputs]
+    pieces = [
+        with_prompt(each, tokens_input(prompt_token_ids=ids)) for each, pieces in zip(inputs, cuts) for ids in pieces
+    ]
     return pieces, [owner for owner, pieces in enumerate(cuts) for _ in pieces]
 
 
@@ -186,7 +186,7 @@ def _join(
             PoolingRequestOutput(
                 request_id=pieces[0].request_id,
                 outputs=PoolingOutput(data=vector),
-                prompt_token_ids=whole["prompt_token_ids"],
+                prompt_token_ids=prompt_of(whole)["prompt_token_ids"],
                 num_cached_tokens=0,
                 finished=True,
             )

@@ -31,6 +31,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_schema imp
 )
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.validation_errors import check_as_route
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
+from models.demos.wormhole.bge_large_en.vllm_plugin.versions import refuse_as_values
 
 if TYPE_CHECKING:
     from starlette.datastructures import State
@@ -52,6 +53,7 @@ class RequestLimits:
 
     def __init__(self, app: "ASGIApp"):
         self.app = app
+        refuse_as_values()
         self._known: tuple[PoolingOptions, Limits] | None = None
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:

@@ -157,8 +157,8 @@ def test_what_vllm_asks_of_a_worker_without_a_cache(worker):
 
 # Of generation, and of what the platform or vLLM's own checks of its configuration refuse.
 NEVER_ASKED = set(
-    "sample_tokens take_draft_token_ids add_lora remove_lora pin_lora list_loras sleep wake_up profile "
-    "save_sharded_state get_kv_connector_handshake_metadata".split()
+    "sample_tokens take_draft_token_ids add_lora remove_lora pin_lora list_loras sleep wake_up discard profile "
+    "save_sharded_state get_kv_connector_handshake_metadata get_simple_cpu_offload_num_cpu_blocks".split()
 )
 
 

@@ -114,8 +114,9 @@ def whole_app(bge_small, monkeypatch) -> FastAPI:
     """vLLM's own app of an encoder, with its developers' routes, offline documentation and every mount."""
     from vllm.engine.arg_utils import EngineArgs
     from vllm.entrypoints.openai.api_server import build_app
-    from vllm.entrypoints.openai.cli_args import make_arg_parser
     from vllm.utils.argparse_utils import FlexibleArgumentParser
+
+    from models.demos.wormhole.bge_large_en.tests.vllm.vllms import make_arg_parser
 
     monkeypatch.setenv("VLLM_SERVER_DEV_MODE", "1")
     words = ["--model", str(bge_small), "--api-key", "one", "--enable-offline-docs", "--enable-tokenizer-info-endpoint"]

@@ -229,6 +229,7 @@ def test_pairs_of_a_cross_encoder_are_cut_as_if_whole(monkeypatch, longest):
 RENDERED = r"""
 import asyncio, json, sys
 from vllm.engine.arg_utils import EngineArgs
+from vllm.exceptions import VLLMValidationError
 from vllm.renderers.params import TokenizeParams
 from vllm.renderers.registry import renderer_from_config
 
@@ -244,7 +245,7 @@ def lengths(limit, *texts):
 answer = [lengths(256, "a" + " " * 10**6 + "b", "\U0001f642" * 10**5, "word"), lengths(None, "a" * 10**6)]
 try:
     lengths(None, "word " * 10**5)
-except ValueError as error:
+except (ValueError, VLLMValidationError) as error:
     answer.append(str(error))
 print(json.dumps(answer))
 """

@@ -13,8 +13,8 @@ pytest.importorskip("vllm")
 
 from fastapi import FastAPI, HTTPException, Response  # noqa: E402
 from fastapi.testclient import TestClient  # noqa: E402
-from vllm.entrypoints.serve.utils.server_utils import exception_handler  # noqa: E402
 
+from models.demos.wormhole.bge_large_en.tests.vllm.vllms import exception_handler  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.openai_errors import (  # noqa: E402
     MAX_MESSAGE,
     OpenAIErrors,

@@ -14,7 +14,9 @@ pytest.importorskip("vllm")
 
 from vllm.entrypoints.pooling.embed.io_processor import EmbedIOProcessor  # noqa: E402
 
+from models.demos.wormhole.bge_large_en.tests.vllm.vllms import NEWER  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.pieces import averaged, check_pieces, cut  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.versions import prompt_of  # noqa: E402
 
 CLS, SEP = 101, 102
 
@@ -79,7 +81,12 @@ def test_vllm_itself_leaves_the_special_tokens_out(monkeypatch):
     fresh.__package__ = "vllm.entrypoints.pooling.embed"
     spec.loader.exec_module(fresh)
     processor = SimpleNamespace(model_config=SimpleNamespace(max_model_len=4))
-    ctx = SimpleNamespace(engine_inputs=[{"prompt_token_ids": [CLS, 1, 2, 3, 4, SEP]}], request_id="x")
-    fresh.EmbedIOProcessor._pre_process_chunked(processor, ctx)
+    whole = {"type": "token", "prompt_token_ids": [CLS, 1, 2, 3, 4, SEP]}
+    if NEWER:
+        whole = {"prompts": whole, "params": None, "lora_requests": None, "priorities": 0}
+    ctx = SimpleNamespace(engine_inputs=[whole], request_id="x")
+    processor.enable_chunked_processing = True
+    cut_by_vllm = "maybe_pre_process_chunked" if NEWER else "_pre_process_chunked"
+    getattr(fresh.EmbedIOProcessor, cut_by_vllm)(processor, ctx)
     assert fresh.EmbedIOProcessor is not EmbedIOProcessor
-    assert [each["prompt_token_ids"] for each in ctx.engine_inputs] == [[CLS, 1, 2, 3], [4, SEP]]
+    assert [prompt_of(each)["prompt_token_ids"] for each in ctx.engine_inputs] == [[CLS, 1, 2, 3], [4, SEP]]

@@ -26,6 +26,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_schema imp
     INVOCATIONS,
     check,
 )
+from models.demos.wormhole.bge_large_en.vllm_plugin.versions import refuse_as_values  # noqa: E402
 
 OPTIONS = {"max_body_bytes": 1000, "max_inputs_per_request": 4, "max_ids_per_input": 5}
 
@@ -210,6 +211,7 @@ def test_vllm_reads_marked_ids_as_the_same_request_and_much_sooner(route, times_
     from vllm.entrypoints.pooling.embed.protocol import EmbeddingRequest
     from vllm.entrypoints.pooling.pooling.protocol import PoolingRequest
 
+    refuse_as_values()  # as the middleware does
     adapter = TypeAdapter(EmbeddingRequest if route == "/v1/embeddings" else PoolingRequest)
     ids = [list(range(256))] * 64
 

@@ -15,8 +15,8 @@ from vllm.entrypoints.pooling.embed.protocol import CohereEmbedRequest, Embeddin
 from vllm.entrypoints.pooling.pooling.protocol import PoolingRequest
 from vllm.entrypoints.pooling.scoring.protocol import RerankRequest, ScoreRequest
 from vllm.entrypoints.serve.tokenize.protocol import DetokenizeRequest, TokenizeRequest
-from vllm.entrypoints.serve.utils.server_utils import validation_exception_handler
 
+from models.demos.wormhole.bge_large_en.tests.vllm.vllms import validation_exception_handler
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.openai_errors import OpenAIErrors
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.probes import Probes
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_limits import RequestLimits

@@ -13,7 +13,6 @@ import torch
 
 pytest.importorskip("vllm")
 
-from vllm.entrypoints.openai.engine.protocol import GenerationError  # noqa: E402
 from vllm.pooling_params import PoolingParams  # noqa: E402
 
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.failed_rows import accepted, failed_row  # noqa: E402
@@ -21,6 +20,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.engine_watch impor
     EngineWatch,
     WatchedEngine,
 )
+from models.demos.wormhole.bge_large_en.vllm_plugin.versions import generation_error  # noqa: E402
 
 
 class Engine:
@@ -59,7 +59,7 @@ def test_a_failed_row_is_an_error_and_a_vector_is_a_vector():
     watch(engine)
     assert torch.equal(encode(engine)[0].outputs.data, torch.ones(4)) and accepted(engine.params)
     engine.row = failed_row("request id failed twice")
-    with pytest.raises(GenerationError, match="request id failed twice"):
+    with pytest.raises(generation_error(), match="request id failed twice"):
         encode(engine)
     assert engine.closed == 2
 
