@@ -2,11 +2,17 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the plugin does where vLLM is the 0.10 of Tenstorrent's fork, on stand-ins for what is different there."""
+"""What the plugin does where vLLM is the 0.10 of Tenstorrent's fork, or 0.33, on stand-ins for what is different there.
 
+With a 0.33 that is installed `scripts/test.sh --vllm` runs all tests of this folder.
+"""
+
+import asyncio
 import dataclasses
 import importlib.util
+import io
 import sys
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
 import pytest
@@ -142,3 +148,59 @@ def test_attaching_twice_wraps_once():
     kind.check_and_update_config(generative)
     kind.validate_request("inputs", "sampling")
     assert calls == [generative, "sampling"]
+
+
+# --- 0.33 ------------------------------------------------------------------------------------------------------------
+
+
+class NoValueError(Exception):
+    """What a refusal is since 0.33."""
+
+
+def test_refusals_that_pydantic_would_not_catch_are_made_such(monkeypatch):
+    names = [f"vllm.entrypoints.{kind}.base.protocol" for kind in ("pooling", "generate")]
+    modules = [SimpleNamespace(VLLMValidationError=NoValueError) for _ in names]
+    for name, module in zip(names, modules):
+        monkeypatch.setitem(sys.modules, name, module)
+    versions.refuse_as_values()
+    found = [module.VLLMValidationError for module in modules]
+    assert all(issubclass(kind, ValueError) and issubclass(kind, NoValueError) for kind in found)
+    versions.refuse_as_values()
+    assert [module.VLLMValidationError for module in modules] == found
+
+
+def test_a_failed_requests_class_is_where_0_33_has_it(monkeypatch):
+    from vllm import exceptions
+
+    monkeypatch.setattr(exceptions, "GenerationError", NoValueError, raising=False)
+    assert versions.generation_error() is NoValueError
+
+
+def test_an_engine_input_is_a_prompt_or_has_one():
+    for whole in ({"prompt_token_ids": [1]}, {"prompts": {"prompt_token_ids": [1]}, "params": "its own"}):
+        assert versions.prompt_of(whole) == {"prompt_token_ids": [1]}
+        other = versions.with_prompt(whole, {"prompt_token_ids": [2]})
+        assert versions.prompt_of(other) == {"prompt_token_ids": [2]} and other.keys() == whole.keys()
+
+
+def test_a_batch_file_is_read_counted_and_written_as_0_33_does(tmp_path):
+    written, done = io.StringIO(), []
+
+    @asynccontextmanager
+    async def writer(path, folder):
+        yield written
+
+    async def answer(request, endpoint):
+        return f"{request} by {endpoint['url']}"
+
+    vllms = SimpleNamespace(batch_output_writer=writer, handle_endpoint_request=answer)
+    tracker = SimpleNamespace(completed=lambda: done.append(1), pbar=lambda total: total)
+    (tmp_path / "in").write_bytes(b"\xff\n{}\n")
+    with (tmp_path / "in").open(encoding="utf-8") as opened:
+        assert asyncio.run(versions.batch_bytes(vllms, "not read", opened)) == b"\xff\n{}\n"
+    assert asyncio.run(versions.batch_bytes(vllms, "a pipe", io.StringIO("é\n"))) == "é\n".encode()
+    assert asyncio.run(versions.batch_answer(vllms, "it", tracker, {"url": "/score"})) == "it by /score" and done == [1]
+    assert versions.batch_progress(vllms, tracker, 7) == 7
+    outputs = [SimpleNamespace(model_dump_json=lambda text=text: text) for text in "ab"]
+    asyncio.run(versions.write_batch(vllms, "out", outputs, None))
+    assert written.getvalue() == "a\nb\n"
