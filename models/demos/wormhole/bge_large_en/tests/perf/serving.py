@@ -4,12 +4,14 @@
 
 """What our platform and worker cost beside vLLM itself: requests/s with a device that does nothing.
 
-    python -m models.demos.wormhole.bge_large_en.tests.perf.serving [--rounds N] [--seconds S] [--words W]
+    python -m models.demos.wormhole.bge_large_en.tests.perf.serving [--rounds N] [--seconds S] [--words W] [--vllm V]
 
 Two servers on this machine, both with the front end of the installed vLLM and MiniLM's tokenizer: ours, whose worker
 checks, plans and counts as for a card and then returns a constant, and a bare one, whose worker returns a constant at once
 (serving_workers.py, bare_platform.py). They take turns under load, of a second each, so that what else
-the machine does falls on both. The ratio is the median over rounds of ours / bare in one round.
+the machine does falls on both. The ratio is the median over rounds of ours / bare in one round. With --vllm both are
+ours: one with that vLLM, from the environment that scripts/vllm_env.sh makes, in the place of "ours", and one with the
+installed one in the place of "bare".
 """
 
 import argparse
@@ -33,7 +35,7 @@ import numpy as np
 import psutil
 
 from models.demos.wormhole.bge_large_en.demo.checkpoints import MINILM, registry_minilm
-from models.demos.wormhole.bge_large_en.tests.vllm.server import Server, serving
+from models.demos.wormhole.bge_large_en.tests.vllm.server import API_SERVER, Server, serving
 
 PLUGIN = "models.demos.wormhole.bge_large_en.vllm_plugin"
 PERF = "models.demos.wormhole.bge_large_en.tests.perf"
@@ -82,8 +84,8 @@ class Result:
 
 
 @contextmanager
-def servers(folder: Path) -> Iterator[dict[str, Server]]:
-    """Both servers, started at the same time; their logs go to `folder`."""
+def servers(folder: Path, other: str | None = None) -> Iterator[dict[str, Server]]:
+    """Both servers, started at the same time; their logs go to `folder`. other: vLLM's version, of --vllm."""
     checkpoint = registry_minilm()
     if checkpoint is None:
         raise FileNotFoundError("no installed package holds all-MiniLM-L6-v2, whose config and tokenizer are needed")
@@ -97,17 +99,23 @@ def servers(folder: Path) -> Iterator[dict[str, Server]]:
     environment["EMULATED_WORMHOLE"] = "1"  # for where there is no card, of which none is used
     flags = ["--model", str(checkpoint), "--served-model-name", MINILM, "--max-model-len", "256"]
     flags += ["--disable-uvicorn-access-log", "--shutdown-timeout", "20"]
+    programs = {}
+    if other is not None:
+        pythons = {"ours": REPOSITORY / ".venv" / f"vllm-{other}" / "bin" / "python", "bare": sys.executable}
+        programs = {name: (str(python), *API_SERVER[1:]) for name, python in pythons.items()}
     with ExitStack() as stack:
         yield {
             name: stack.enter_context(
                 serving(
-                    flags + FLAGS[name],
-                    {**environment, "VLLM_PLUGINS": f"serving_{name},emulated_wormhole"},
+                    flags + FLAGS[kind],
+                    {**environment, "VLLM_PLUGINS": f"serving_{kind},emulated_wormhole"},
                     folder / f"{name}.log",
                     wait=False,
+                    program=programs.get(name),
                 )
             )
             for name in PLATFORMS
+            for kind in ["ours" if programs else name]
         }
 
 
@@ -182,15 +190,18 @@ def print_row(result: Result) -> None:
     )
 
 
-def run(loads=LOADS, *, words: int = 24, rounds: int = 20, seconds: float = 1.0) -> list[Result]:
+def run(
+    loads=LOADS, *, words: int = 24, rounds: int = 20, seconds: float = 1.0, other: str | None = None
+) -> list[Result]:
     """Start both servers, print a line per load and return the results."""
-    with tempfile.TemporaryDirectory() as folder, servers(Path(folder)) as running:
+    with tempfile.TemporaryDirectory() as folder, servers(Path(folder), other) as running:
         for server in running.values():
             server.wait_until_healthy()
         print(f"vLLM {version('vllm')}, Python {platform.python_version()}, {os.cpu_count()} cores, no device at all")
         print(f"{words + 2} tokens a text, base64, {rounds} rounds of {seconds:g} s a server; client on the same cores")
         print(f"{'':30} {'requests/s':^17} {'ratio, half of its rounds':24}  {'CPU ms a request':>15}")
-        print(f"{'':30} {'ours':>8} {'bare':>8} {'':24} {'ours':>8} {'bare':>7}", flush=True)
+        names = ("ours", "bare") if other is None else (other, version("vllm"))
+        print("{:30} {:>8} {:>8} {:24} {:>8} {:>7}".format("", *names, "", *names), flush=True)
         return asyncio.run(compare(running, loads, words, rounds, seconds))
 
 
@@ -199,8 +210,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=1.0, help="of load, a round and server")
     parser.add_argument("--words", type=int, default=24, help="of a text, one token each")
+    parser.add_argument("--vllm", metavar="VERSION", help="another version, which is compared with the installed one")
     options = parser.parse_args(arguments)
-    run(words=options.words, rounds=options.rounds, seconds=options.seconds)
+    run(words=options.words, rounds=options.rounds, seconds=options.seconds, other=options.vllm)
 
 
 if __name__ == "__main__":
