@@ -166,6 +166,7 @@ class TTPoolingWorker(WorkerBase):
         """Compile every served shape, so that the first request is as fast as the tenth; seconds."""
         if not self.options.enable_model_warmup:
             logger.warning("enable_model_warmup is false: the first request of each shape pays for its compilation")
+            self.early_stop.hand_over()
             return compilation_times(0.0)
         start = time.perf_counter()
         with self._closing_on_failure():
@@ -176,6 +177,7 @@ class TTPoolingWorker(WorkerBase):
                 raise
             self.early_stop.check()
             self.guard.check(always=True)  # numbers too, before anyone is told that this serves
+        self.early_stop.hand_over()
         seconds = time.perf_counter() - start
         self.metrics.warm_up(seconds)
         return compilation_times(seconds)

@@ -15,7 +15,7 @@ pytest.importorskip("vllm")
 
 from vllm.utils.network_utils import zmq_socket_ctx  # noqa: E402
 
-from models.demos.wormhole.bge_large_en.vllm_plugin.engine.early_stop import EarlyStop  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.early_stop import VLLMS, EarlyStop  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.start import stop_when_told  # noqa: E402
 
 
@@ -48,7 +48,31 @@ def taken_over(ready, closed) -> None:
     os._exit(0)
 
 
-@pytest.mark.parametrize("work", [warm_up, taken_over])
+def handed_over(ready, closed) -> None:
+    """Told once it has started, by a vLLM that listened before and does not again; the server's handler is another."""
+    told: list = []
+
+    def vllms(*_):
+        told.append(True)
+
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    servers = EarlyStop()
+    servers.listen()
+    servers.hand_over()
+    assert signal.getsignal(signal.SIGTERM) == servers._take  # not back to what is no engine's
+    vllms.__module__ = VLLMS
+    signal.signal(signal.SIGTERM, vllms)
+    stop = EarlyStop()
+    stop.listen()
+    stop.hand_over()
+    ready.set()
+    while not told:
+        time.sleep(0.01)
+    closed.set()
+    os._exit(0)
+
+
+@pytest.mark.parametrize("work", [warm_up, taken_over, handed_over])
 def test_an_engine_that_starts_ends_where_it_can_close(work):
     context = multiprocessing.get_context("fork")
     ready, closed = context.Event(), context.Event()
