@@ -166,6 +166,7 @@ NOT_RUN = {
     "pytest -m slow -k hardening": SUITE,
     "pytest -s -k eight_megabytes": SUITE,
     "scripts/check_env.sh DIR": INSTALLS,
+    "python -m tests.perf.serving --vllm 0.33.0": "it needs the environment of scripts/vllm_env.sh 0.33.0",
     "pip install mteb": INSTALLS,
     "pip install 'ray[data]'": INSTALLS,
     "pip install matplotlib": INSTALLS,
