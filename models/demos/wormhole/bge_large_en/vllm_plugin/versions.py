@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IS_FORK",
+    "RUNNING_LIMITS",
     "VLLMValidationError",
     "batch_answer",
     "batch_bytes",
@@ -53,6 +54,8 @@ except ImportError:
             self.parameter = parameter
 
 
+# Of vLLM's scheduler: how many requests may run, and since 0.33 how many may begin beside those that run.
+RUNNING_LIMITS = ("max_num_running_reqs", "max_num_active_reqs")
 # Fields that have no default in the fork, and that a pooling step has no use for.
 _GENERATED: dict[str, Any] = {
     "sampled_token_ids": [],

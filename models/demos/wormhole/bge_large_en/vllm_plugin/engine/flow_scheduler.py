@@ -11,6 +11,7 @@ from vllm.v1.core.sched.scheduler import Scheduler
 from vllm.v1.request import Request
 
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import FLOW_KEY
+from models.demos.wormhole.bge_large_en.vllm_plugin.versions import RUNNING_LIMITS
 
 
 class FlowScheduler(Scheduler):
@@ -36,12 +37,14 @@ class FlowScheduler(Scheduler):
         theirs left. None while they could not begin: until then they wait by vLLM's own count."""
         if self._flow is not None and not self._flow.takes(len(self.waiting)):
             return SchedulerOutput.make_empty()
-        under_way, most = self.running, self.max_num_running_reqs
-        self.running, self.max_num_running_reqs = [], most - len(under_way)
+        under_way, self.running = self.running, []
+        limits = {name: getattr(self, name) for name in RUNNING_LIMITS if hasattr(self, name)}
+        vars(self).update({name: most - len(under_way) for name, most in limits.items()})
         try:
             return super().schedule(*args, **kwargs)
         finally:
-            self.running, self.max_num_running_reqs = under_way + self.running, most
+            self.running = under_way + self.running
+            vars(self).update(limits)
 
     def update_from_output(self, scheduler_output, model_runner_output) -> dict:
         done = model_runner_output.req_ids

@@ -70,6 +70,11 @@ said["an aborted request is not waited for"] = [first, step(), scheduler.has_req
 add(1); said["a new wait begins with the next request"] = step(); time.sleep(1.1 * WAIT); said["and ends"] = step()
 scheduler = scheduler_of(3)
 add(3); said["nobody waits for more than vLLM schedules"] = step()
+scheduler = scheduler_of(6)
+add(8); outputs = []
+for _ in range(2):  # without an answer
+    outputs.append(scheduler.schedule()); scheduler.update_from_output(outputs[-1], EMPTY_MODEL_RUNNER_OUTPUT)
+said["no more are under way than may run"] = [*(len(each.num_scheduled_tokens) for each in outputs), len(scheduler.running)]
 print("SAID", json.dumps(said))
 """
 
@@ -88,4 +93,5 @@ def test_small_batches_wait_for_more(vllm_environment, tmp_path):
         "a new wait begins with the next request": "held",
         "and ends": 1,
         "nobody waits for more than vLLM schedules": 3,
+        "no more are under way than may run": [6, 0, 6],
     }
