@@ -108,7 +108,7 @@ def refuse_as_values() -> None:
     """
     for name in ("pooling", "generate"):
         with suppress(ImportError):
-            protocol = import_module(f"vllm.entrypoints.{name}.base.protocol")
+            protocol: Any = import_module(f"vllm.entrypoints.{name}.base.protocol")
             refusal = getattr(protocol, "VLLMValidationError", ValueError)
             if not issubclass(refusal, ValueError):
                 protocol.VLLMValidationError = type(refusal.__name__, (refusal, ValueError), {})

@@ -39,12 +39,12 @@ class FlowScheduler(Scheduler):
             return SchedulerOutput.make_empty()
         under_way, self.running = self.running, []
         limits = {name: getattr(self, name) for name in RUNNING_LIMITS if hasattr(self, name)}
-        vars(self).update({name: most - len(under_way) for name, most in limits.items()})
+        self.__dict__.update({name: most - len(under_way) for name, most in limits.items()})
         try:
             return super().schedule(*args, **kwargs)
         finally:
             self.running = under_way + self.running
-            vars(self).update(limits)
+            self.__dict__.update(limits)
 
     def update_from_output(self, scheduler_output, model_runner_output) -> dict:
         done = model_runner_output.req_ids
