@@ -22,6 +22,7 @@ from models.demos.wormhole.bge_large_en.demo.corpus.stages import (
     unit_row,
     write,
 )
+from models.demos.wormhole.bge_large_en.demo.corpus.texts import definition
 from models.demos.wormhole.bge_large_en.demo.corpus.units import Job, Source, Unit
 from models.demos.wormhole.bge_large_en.runner.target import NODES, NoCard
 
@@ -111,13 +112,16 @@ class Cluster:
         actors, tasks = min(self.cards, len(units)), min(2 * self.cards, len(units))
         pool = ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=UNITS_PER_CARD)
 
+        given = {"job": job, "tokenizer": definition(job.folder, job.encoder.max_tokens, job.truncate)}
+
         def stages(data):
-            data = data.map(telling(read_and_tokenise), fn_kwargs={"job": job}, num_cpus=1, concurrency=tasks)
+            # Half a CPU each, or a machine of two would have one left for them beside what is kept for writing.
+            data = data.map(telling(read_and_tokenise), fn_kwargs=given, num_cpus=0.5, concurrency=tasks)
             # No CPU of Ray's count: a machine with fewer of them than cards would have none left for the tasks. An actor
             # that dies is started again, as often as it takes, and its units are given out again.
             made = {"job": job, "make_encoder": make_encoder}
             data = data.map(TellingEmbed, fn_constructor_kwargs=made, compute=pool, num_cpus=0, resources={CARD: 1})
-            return data.map(telling(write), fn_kwargs={"job": job}, num_cpus=0.5, concurrency=tasks)
+            return data.map(telling(write), fn_kwargs={"job": job}, num_cpus=0.25, concurrency=actors)
 
         yield from self._rows([unit_row(unit, columns[unit.source]) for unit in units], stages)
 

@@ -9,6 +9,7 @@ A row is a dict of numbers, JSON and bytes: "unit" and "columns" in; "table" (an
 later stages let through: what a stage raises, Ray would wrap in pages of its own.
 """
 
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -20,9 +21,8 @@ from models.demos.wormhole.bge_large_en.demo.corpus import vectors
 from models.demos.wormhole.bge_large_en.demo.corpus.card import CardEncoder
 from models.demos.wormhole.bge_large_en.demo.corpus.files import read
 from models.demos.wormhole.bge_large_en.demo.corpus.ledger import begin, end, put_errors
-from models.demos.wormhole.bge_large_en.demo.corpus.texts import tokenise, tokenizer_of
+from models.demos.wormhole.bge_large_en.demo.corpus.texts import defined, tokenise
 from models.demos.wormhole.bge_large_en.demo.corpus.units import Encoder, Job, Unit
-from models.demos.wormhole.bge_large_en.tt.checkpoint import locate
 
 # From the encoder's facts and the checkpoint's folder to a function from ids to ((n, H) fp32, tokens computed).
 MakeEncoder = Callable[[Encoder, str], Callable[[Sequence[list[int]]], tuple[np.ndarray, int]]]
@@ -54,13 +54,12 @@ def unit_row(unit: Unit, columns: str) -> dict:
     return {"unit": json.dumps(asdict(unit)), "columns": columns}
 
 
-def read_and_tokenise(row: dict, job: Job) -> dict:
-    """BadRow for the first row that has no vector, unless the job skips those and lists them."""
+def read_and_tokenise(row: dict, job: Job, tokenizer: str) -> dict:
+    """BadRow for the first row that has no vector, unless the job skips those and lists them. tokenizer: a definition."""
     unit, encoder = Unit(**json.loads(row["unit"])), job.encoder
     table, unreadable = read(unit, row["columns"], job.text_column)
     texts = table.column(job.text_column).to_pylist()
-    tokenizer = tokenizer_of(str(locate(job.folder)))
-    tokens = tokenise(texts, tokenizer, encoder.max_tokens, encoder.prefix, job.truncate)
+    tokens = tokenise(texts, defined(tokenizer), encoder.max_tokens, encoder.prefix)
     bad = {**tokens.bad, **unreadable}
     if bad and not job.skip:
         number, why = min(bad.items())
@@ -72,7 +71,7 @@ def read_and_tokenise(row: dict, job: Job) -> dict:
     return {
         "unit": row["unit"],
         "table": _to_bytes(table),
-        "ids": np.fromiter((i for ids in tokens.ids for i in ids), np.int32, int(lengths.sum())).tobytes(),
+        "ids": np.fromiter(itertools.chain.from_iterable(tokens.ids), np.int32, int(lengths.sum())).tobytes(),
         "lengths": lengths.tobytes(),
         "bad": len(bad),
         "truncated": tokens.truncated,

@@ -6,8 +6,10 @@
 
     python -m models.demos.wormhole.bge_large_en.tests.corpus.speed --rows 100000
 
-Prints JSON. texts/s of both from the first unit that is written to the last, so without the start of processes, which is
-printed beside it; bytes of all processes of the job without shared ones, the most in each quarter of it.
+Prints JSON. texts/s of both from when the first of these rows begin to be read to when the last are written. Before them
+go --before rows in the same run, in which the processes of a job start; what is left of those is part of the time that
+is counted. seconds: of the whole run, with the start. Bytes of all processes of the job without shared ones, the most in
+each quarter of it.
 """
 
 import argparse
@@ -24,10 +26,11 @@ import numpy as np
 import psutil
 
 from models.demos.wormhole.bge_large_en.demo import embed_corpus
-from models.demos.wormhole.bge_large_en.demo.corpus import stages
+from models.demos.wormhole.bge_large_en.demo.corpus import pipeline, stages
 from models.demos.wormhole.bge_large_en.demo.corpus.ledger import Ledger
 from models.demos.wormhole.bge_large_en.demo.corpus.pipeline import Cluster
-from models.demos.wormhole.bge_large_en.demo.corpus.units import Encoder
+from models.demos.wormhole.bge_large_en.demo.corpus.texts import definition
+from models.demos.wormhole.bge_large_en.demo.corpus.units import Encoder, Job, Unit
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
 
 
@@ -39,16 +42,24 @@ class NoOp:
         return np.zeros((len(ids), self.dim), np.float32), 0
 
 
-def rate(counts: Iterable[dict], start: float) -> dict[str, float]:
-    """texts/s of the units after the first, and seconds to the first."""
-    times, texts = [], []
+def read_and_tokenise(row: dict, job: Job, tokenizer: str) -> dict:
+    """As the stage, with the time at which it begins in a file beside the output."""
+    Path(f"{job.output}-{Unit(**json.loads(row['unit'])).name}.began").write_text(str(time.monotonic()))
+    return stages.read_and_tokenise(row, job, tokenizer)
+
+
+def rate(counts: Iterable[dict], job: Job, counted: Sequence[Unit]) -> dict[str, float]:
+    """texts/s of the counted units, and seconds to the first of all and for all."""
+    start, written = time.monotonic(), {}
     for found in counts:
-        times.append(time.monotonic())
-        texts.append(found["texts"])
+        written[found["name"]] = time.monotonic(), found["texts"]
+    began = min(float(Path(f"{job.output}-{unit.name}.began").read_text()) for unit in counted)
+    texts, ended = sum(written[unit.name][1] for unit in counted), max(written[unit.name][0] for unit in counted)
     return {
-        "texts": sum(texts),
-        "texts_per_second": round(sum(texts[1:]) / (times[-1] - times[0]), 1),
-        "seconds_to_first_unit": round(times[0] - start, 1),
+        "texts": texts,
+        "texts_per_second": round(texts / (ended - began), 1),
+        "seconds_to_first_unit": round(min(at for at, _ in written.values()) - start, 1),
+        "seconds": round(ended - start, 1),
     }
 
 
@@ -68,6 +79,7 @@ def watch(used: list[tuple[float, int]], ended: threading.Event) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--before", type=int, default=120_000, help="rows that are not counted; whole files")
     parser.add_argument("--rows-per-file", type=int, default=2048)
     parser.add_argument("--cards", type=int, default=1, help="actors")
     asked = parser.parse_args()
@@ -75,7 +87,7 @@ def main() -> int:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # as a task of the job
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "in.jsonl")
-        texts = (f"{n} {SENTENCES[n % len(SENTENCES)]}" for n in range(asked.rows))
+        texts = (f"{n} {SENTENCES[n % len(SENTENCES)]}" for n in range(asked.before + asked.rows))
         path.write_text("".join(f"{json.dumps({'id': n, 'text': text})}\n" for n, text in enumerate(texts)))
 
         def open_job(name: str):
@@ -87,16 +99,20 @@ def main() -> int:
         job, ledger = open_job("loop")
         units = ledger.units([str(path)], lambda new: cluster.cut(new, "text", asked.rows_per_file))
         columns = {str(path): ledger.sources[str(path)].columns}
+        counted = units[-(-asked.before // asked.rows_per_file) :]
         rows = [stages.unit_row(unit, columns[unit.source]) for unit in units]
         embed = stages.Embed(job, NoOp)
-        loop = rate((stages.write(embed(stages.read_and_tokenise(row, job)), job) for row in rows), time.monotonic())
+        tokenizer = definition(job.folder, job.encoder.max_tokens, job.truncate)
+        read = (read_and_tokenise(row, job, tokenizer) for row in rows)
+        loop = rate((stages.write(embed(row), job) for row in read), job, counted)
         job, ledger = open_job("ray")
         used: list[tuple[float, int]] = []
         ended = threading.Event()
         watcher = threading.Thread(target=watch, args=(used, ended))
         watcher.start()
         start = time.monotonic()
-        on_ray = rate(cluster.embed(job, units, columns, NoOp), start)
+        pipeline.read_and_tokenise = read_and_tokenise
+        on_ray = rate(cluster.embed(job, units, columns, NoOp), job, counted)
         ended.set()
         watcher.join()
         cluster.stop()

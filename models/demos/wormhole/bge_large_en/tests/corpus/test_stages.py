@@ -14,7 +14,7 @@ pq = pytest.importorskip("pyarrow.parquet")
 from models.demos.wormhole.bge_large_en.demo.corpus import ledger, stages
 from models.demos.wormhole.bge_large_en.demo.corpus.files import cut
 from models.demos.wormhole.bge_large_en.demo.corpus.ledger import Ledger
-from models.demos.wormhole.bge_large_en.demo.corpus.texts import tokenise, tokenizer_of
+from models.demos.wormhole.bge_large_en.demo.corpus.texts import defined, definition, tokenise, tokenizer_of
 from models.demos.wormhole.bge_large_en.demo.corpus.units import MAX_CHARACTERS
 from models.demos.wormhole.bge_large_en.tests.corpus.conftest import fake_job
 from models.demos.wormhole.bge_large_en.tests.corpus.fake_encoder import FakeEncoder, vector
@@ -27,12 +27,16 @@ def tokenizer(minilm):
     return tokenizer_of(str(minilm))
 
 
+def made(minilm, truncate: bool = False):
+    return defined(definition(str(minilm), 256, truncate))
+
+
 def ids_of(tokenizer, text: str, **options) -> list[int]:
     return tokenizer(text, padding=False, **options)["input_ids"]
 
 
-def test_bad_texts_are_named_with_value_and_limit(tokenizer):
-    found = tokenise(TEXTS, tokenizer, 256)
+def test_bad_texts_are_named_with_value_and_limit(tokenizer, minilm):
+    found = tokenise(TEXTS, made(minilm), 256)
     assert found.good == [0, 6] and found.ids == [ids_of(tokenizer, TEXTS[n], truncation=False) for n in (0, 6)]
     assert found.bad == {
         1: "there is no text",
@@ -41,31 +45,34 @@ def test_bad_texts_are_named_with_value_and_limit(tokenizer):
         4: "the text has 302 tokens; the limit is 256 (--truncate cuts it)",
         5: "the text has 1000001 characters; the limit is 1000000",
     }
-    assert tokenise(TEXTS[1:3], tokenizer, 256).ids == []
+    assert tokenise(TEXTS[1:3], made(minilm), 256).ids == []
 
 
-def test_long_texts_are_cut_when_asked_and_counted(tokenizer):
-    found = tokenise(TEXTS, tokenizer, 256, truncate=True)
+def test_long_texts_are_cut_when_asked_and_counted(tokenizer, minilm):
+    found = tokenise(TEXTS, made(minilm, truncate=True), 256)
     assert found.good == [0, 4, 6] and sorted(found.bad) == [1, 2, 3, 5] and found.truncated == 1
     assert found.ids[1] == ids_of(tokenizer, TEXTS[4], truncation=True, max_length=256) and len(found.ids[1]) == 256
 
 
-def test_the_prefix_is_part_of_the_text(tokenizer):
-    assert tokenise(["a dog"], tokenizer, 256, prefix="passage: ").ids == [ids_of(tokenizer, "passage: a dog")]
+def test_the_prefix_is_part_of_the_text(tokenizer, minilm):
+    found = tokenise(["a dog"], made(minilm), 256, prefix="passage: ")
+    assert found.ids == [ids_of(tokenizer, "passage: a dog")]
 
 
 def staged(job, path, unit_rows=100) -> list[dict]:
     source = cut(str(path), job.text_column, unit_rows)
     with_fake = stages.Embed(job, FakeEncoder)
     rows = [stages.unit_row(unit, source.columns) for unit in source.units]
-    return [stages.write(with_fake(stages.read_and_tokenise(row, job)), job) for row in rows]
+    tokenizer = definition(job.folder, job.encoder.max_tokens, job.truncate)
+    return [stages.write(with_fake(stages.read_and_tokenise(row, job, tokenizer)), job) for row in rows]
 
 
 def test_a_vector_beyond_its_dtype_is_an_error(tmp_path, minilm, texts_file):
     job = fake_job(tmp_path / "out", minilm, skip=True, dtype="float16")
     Ledger.open(job).close()
     source = cut(str(texts_file), "text", 100)
-    row = stages.read_and_tokenise(stages.unit_row(source.units[0], source.columns), job)
+    tokenizer = definition(job.folder, job.encoder.max_tokens, job.truncate)
+    row = stages.read_and_tokenise(stages.unit_row(source.units[0], source.columns), job, tokenizer)
     embed = stages.Embed(job, lambda *_: lambda ids: (np.full((len(ids), 8), 1e5, np.float32), 0))
     with pytest.raises(ValueError, match=r"a vector holds 100000; float16 holds up to 65504"):
         embed(row)
