@@ -69,6 +69,7 @@ RUNS = {
     "python -m tests.perf.many_chips": Run(r"32 chips, 32 texts a request", minutes=20),
     "python -m tests.perf.mesh_cost": Run(r"\n   32 +256 "),
     "python -m tests.vllm.engine.batch_fill_benchmark": Run(r"throughput +median latency", minutes=30),
+    "python -m tests.vllm.averaged_pieces": Run(r"\| STS-B \| 33 \| behind it \| 159 \| average \| 1[456]\.\d%"),
     "python -m tests.pcc.frontier --only performance accuracy": Run(
         r"performance \| 0\.9986\d \| 0\.9950\d \| 0\.9967\d \| 0\.9890\d \|", minutes=60
     ),
