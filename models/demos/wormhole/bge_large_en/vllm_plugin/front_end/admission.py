@@ -105,7 +105,10 @@ class Admission:
 def limits(vllm_config: "VllmConfig") -> tuple[int, int]:
     """(slots, seconds for a body) of one API server: a given number is its own, the default its share of all engines'."""
     options, parallel = PoolingOptions.from_config(vllm_config.additional_config), vllm_config.parallel_config
-    slots = default_slots(vllm_config.scheduler_config.max_num_seqs) * parallel.data_parallel_size
+    # With the hybrid balancer the other machines' engines have servers of their own.
+    own = getattr(parallel, "local_engines_only", False)
+    engines = parallel.data_parallel_size_local if own else parallel.data_parallel_size
+    slots = default_slots(vllm_config.scheduler_config.max_num_seqs) * engines
     servers = getattr(parallel, "_api_process_count", 1)
     return options.max_waiting_requests or max(1, slots // servers), options.body_timeout_s
 

@@ -158,6 +158,9 @@ def test_long_bodies_count_as_several_whether_or_not_they_tell():
 def test_the_default_follows_from_max_num_seqs():
     assert default_slots(64) == 512
     assert limits(config(64, engines=4, servers=2)) == (1024, 60)
+    hybrid = config(64, engines=4)
+    vars(hybrid.parallel_config).update(local_engines_only=True, data_parallel_size_local=2)
+    assert limits(hybrid) == (1024, 60), "the other two have another server"
     assert limits(config(64, max_waiting_requests=7, body_timeout_s=9)) == (7, 9)
 
 
