@@ -10,7 +10,7 @@ Two servers on this machine, both with the front end of the installed vLLM and M
 checks, plans and counts as for a card and then returns a constant, and a bare one, whose worker returns a constant at once
 (serving_workers.py, bare_platform.py). They take turns under load, of a second each, so that what else
 the machine does falls on both. The ratio is the median over rounds of ours / bare in one round. With --vllm both are
-ours: one with that vLLM, from the environment that scripts/vllm_env.sh makes, in the place of "ours", and one with the
+ours: one with that vLLM, from the environment that is made for its tests, in the place of "ours", and one with the
 installed one in the place of "bare".
 """
 

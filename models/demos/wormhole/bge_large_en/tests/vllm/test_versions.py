@@ -2,10 +2,7 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the plugin does where vLLM is the 0.10 of Tenstorrent's fork, or 0.33, on stand-ins for what is different there.
-
-With a 0.33 that is installed `scripts/test.sh --vllm` runs all tests of this folder.
-"""
+"""What the plugin does where vLLM is the 0.10 of Tenstorrent's fork, or 0.33, on stand-ins for what is different there."""
 
 import asyncio
 import dataclasses
