@@ -115,7 +115,11 @@ generator_vllm.py keeps its name, its interface and its two registered
 names; CLS pooling and L2 norm, or what the checkpoint says, in place of
 the mean.
 """,
-            model("demo/*.py", "demo/search/__init__.py", "demo/search/similarity_plot.py", "tests/demo/*")
+            model(
+                "demo/*.py",
+                *(f"demo/search/{n}.py" for n in "__init__ passages similarity_plot".split()),
+                "tests/demo/*",
+            )
             + model(*(f"tests/{name}.py" for name in "seeded_folder sentences".split())),
         ),
         Commit(
