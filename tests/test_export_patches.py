@@ -14,6 +14,7 @@ from tests.git_author import git
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
+import check_patches  # noqa: E402
 import export_patches  # noqa: E402
 import series_files  # noqa: E402
 from series import MODEL, OWNER, SERIES  # noqa: E402
@@ -86,6 +87,18 @@ def test_the_core_series_is_of_a_size_to_read(tmp_path):
     )
     assert sum(added[:2]) + sum(int(line.split()[0]) for line in pcc.splitlines()) <= 2500
     assert not [path for path in git(tree, "ls-files").splitlines() if path.endswith((".svg", ".png"))]
+
+
+def test_no_patch_imports_what_a_later_one_brings(tmp_path):
+    tree = tree_with(tmp_path, {"models/it.py": ""})
+    for name in SERIES:
+        export(tree, tmp_path / name, "--series", name)
+        for patch in sorted((tmp_path / name).glob("*.patch")):
+            git(tree, "am", "-q", str(patch))
+            brought = git(tree, "diff", "--name-only", "--diff-filter=d", "HEAD~1", "HEAD").splitlines()
+            missing = check_patches.missing_imports(tree, [path for path in brought if path.endswith(".py")])
+            # What else is missing is of a tt-metal tree.
+            assert not [line for line in missing if MODEL.replace("/", ".") in line.split(" imports ")[1]], patch.name
 
 
 def test_the_core_series_names_neither_of_the_others():

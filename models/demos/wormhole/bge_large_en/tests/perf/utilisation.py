@@ -34,23 +34,13 @@ from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 
+from models.demos.wormhole.bge_large_en.reference.seeded import BGE_LARGE_CONFIG
 from models.demos.wormhole.bge_large_en.tests.perf.offered_load import Ask, Device, Load, Point, measure
 
 PERF = "models.demos.wormhole.bge_large_en.tests.perf"
 WORKER = f"{PERF}.serving_workers.SleepingWorker"
 NAME, MAX_LENGTH = "bge-large-double", 384
-CONFIG = {  # BGE-large's; no weights are read
-    "architectures": ["BertModel"],
-    "model_type": "bert",
-    "hidden_size": 1024,
-    "num_attention_heads": 16,
-    "intermediate_size": 4096,
-    "num_hidden_layers": 24,
-    "vocab_size": 30522,
-    "max_position_embeddings": 512,
-    "type_vocab_size": 2,
-    "layer_norm_eps": 1e-12,
-}
+CONFIG = {**BGE_LARGE_CONFIG, "architectures": ["BertModel"], "model_type": "bert"}  # no weights are read
 
 CLOSED = tuple(Load(clients) for clients in (1, 8, 16, 64, 128))
 BY_CHANCE = tuple(Load(share=share, lengths=name) for name in ("stsb", "paragraphs") for share in (0.5, 0.8, 0.95))
