@@ -254,7 +254,7 @@ that returns constants serves.
                     f"tests/perf/{n}.py"
                     for n in (
                         "serving serving_workers bare_platform test_serving utilisation test_utilisation offered_load "
-                        "mesh_worker many_chips test_many_chips".split()
+                        "text_lengths mesh_worker many_chips test_many_chips".split()
                     )
                 )
             ),
