@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from models.demos.wormhole.bge_large_en.tt.dims import TILE
@@ -138,6 +139,12 @@ def plan_steps(lengths: Sequence[int], buckets: Buckets, cost: Cost) -> list[Ste
         steps.append(search.next_step(left))
         left = _without(left, steps[-1])
     return steps + search.cheapest(left)
+
+
+def planner(buckets: Buckets, cost: Cost) -> Callable[[Sequence[int]], list[Step]]:
+    """plan_steps() that remembers its last plans: lone texts are of few lengths."""
+    plan = lru_cache(512)(lambda lengths: plan_steps(lengths, buckets, cost))
+    return lambda lengths: list(plan(tuple(lengths)))
 
 
 def _without(left: list[int], step: Step) -> list[int]:

@@ -13,7 +13,7 @@ import torch
 from vllm.v1.outputs import EMPTY_MODEL_RUNNER_OUTPUT, ModelRunnerOutput
 from vllm.v1.worker.worker_base import CompilationTimes, WorkerBase
 
-from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, Step, default_buckets, plan_steps
+from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, Step, default_buckets, planner
 from models.demos.wormhole.bge_large_en.runner.inputs import rows_from_lists
 from models.demos.wormhole.bge_large_en.runner.runner import IN_FLIGHT
 from models.demos.wormhole.bge_large_en.tests.perf.plan_cost import bucket_costs
@@ -32,11 +32,12 @@ class HostOnlyRunner:
         self.hidden, self.buckets, self.observer, self.slower = dims.hidden_size, buckets, observer, slower
         cost = bucket_costs(dims, buckets)
         self.cost = {shape: cost(shape) for shape in buckets.shapes}
+        self._plan = planner(buckets, self.cost.__getitem__)
         self.free_at = 0.0  # of time.perf_counter
         self.flying: list[tuple[Step, int, float, float]] = []  # step, tokens, submitted at, done at
 
     def planned(self, rows) -> list[Step]:
-        return plan_steps([len(row) for row in rows], self.buckets, self.cost.__getitem__)
+        return self._plan([len(row) for row in rows])
 
     def submit(self, rows, step: Step) -> None:
         now, tokens = time.perf_counter(), sum(len(rows[place.text]) for place in step.places)
