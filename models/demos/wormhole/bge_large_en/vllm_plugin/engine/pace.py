@@ -71,6 +71,7 @@ class Pace:
     ):
         self._cost, self._clock, self._alone = lru_cache(256)(cost), clock, alone
         self._taken: dict[Shape, deque[float]] = {}
+        self._least: dict[Shape, float] = {}  # of those
         self._asking: deque[float] = deque([ASKED_S], maxlen=64)  # how long the device was waited for
         self._started: deque[Started] = deque()
         self._ended = 0.0  # the last step
@@ -119,6 +120,7 @@ class Pace:
         else:  # It was done before; when, only asking earlier tells.
             known.append(SHORTER * min([taken, *known]))
             self._ended = min(now, begun + known[-1])
+        self._least[step.shape] = min(known)
         self._ratio += (taken / step.estimated - self._ratio) / KEPT
         self._woken = None
         self._answered.extend(Answered(now, place, length) for place, length in enumerate(step.lengths))
@@ -135,9 +137,9 @@ class Pace:
             return 0.0
         end = self._ended
         for step in islice(self._started, steps):
-            if step.shape not in self._taken:
+            if step.shape not in self._least:
                 return 0.0
-            end = max(step.at, end) + min(self._taken[step.shape])
+            end = max(step.at, end) + self._least[step.shape]
         return max(0.0, end - self._clock() - SLACK_S)
 
     def early(self) -> float:
@@ -180,7 +182,9 @@ class Pace:
 
     def _forget_the_gone(self, now: float) -> None:
         """Who is not back within the time of the longest step is not waited for: nothing could be saved by that."""
-        longest = max((min(taken) for taken in self._taken.values()), default=0.0)
+        if not self._answered:
+            return
+        longest = max(self._least.values(), default=0.0)
         while self._answered and now - self._answered[0].at > longest:
             if self._answered.popleft().at != self._group:
                 self._first.add(longest)

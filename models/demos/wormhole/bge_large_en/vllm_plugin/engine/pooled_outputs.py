@@ -16,7 +16,6 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.engine.failed_rows import fa
 from models.demos.wormhole.bge_large_en.vllm_plugin.versions import runner_output
 
 if TYPE_CHECKING:
-    from vllm.pooling_params import PoolingParams
     from vllm.v1.core.sched.output import NewRequestData, SchedulerOutput
     from vllm.v1.outputs import ModelRunnerOutput
 
@@ -72,11 +71,14 @@ def to_runner_output(
     served = [request for request in requests if request.req_id not in failures] if failures else requests
     assert rows.dtype == torch.float32 and rows.ndim == 2 and len(rows) == len(served), (rows.dtype, rows.shape)
     # All rows at once, which is the same to the bit as one by one: a norm is a sum along one row.
-    units = rows / torch.linalg.vector_norm(rows, dim=1)[:, None]
-    vectors = [
-        _finish(row, unit, request.pooling_params, normalize)
-        for row, unit, request in zip(rows.unbind(), units.unbind(), served, strict=True)
-    ]
+    units = rows / torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+    vectors, width = list(units.unbind()), rows.shape[1]
+    for i, request in enumerate(served):
+        dimensions = request.pooling_params.dimensions
+        asked = getattr(request.pooling_params, "use_activation", None)  # the fork's requests cannot ask
+        activation = normalize if asked is None else asked
+        if not activation or dimensions not in (None, width):
+            vectors[i] = _cut(rows[i], dimensions, activation)
     req_ids = [request.req_id for request in served]
     return runner_output([*req_ids, *failures], [*vectors, *map(failed_row, failures.values())])
 
@@ -92,14 +94,10 @@ def to_classes(
     return runner_output([*req_ids, *failures], [*vectors, *map(failed_row, failures.values())])
 
 
-def _finish(row: torch.Tensor, unit: torch.Tensor, params: "PoolingParams", normalize: bool) -> torch.Tensor:
-    """One request's vector; unit: `row` normalised. Truncated to `dimensions` before, since a truncated unit is no unit.
+def _cut(row: torch.Tensor, dimensions: int | None, activation: bool) -> torch.Tensor:
+    """One request's vector of so many dimensions, normalised after that, since a part of a unit is no unit.
 
     Never aliases `row`, which the model may reuse while vLLM's output thread still serialises.
     """
-    asked = getattr(params, "use_activation", None)  # the fork's requests cannot ask
-    activation = normalize if asked is None else asked
-    if params.dimensions in (None, len(row)):
-        return unit if activation else row.clone()
-    vector = row[: params.dimensions]
+    vector = row[:dimensions]
     return torch.nn.functional.normalize(vector, dim=-1) if activation else vector.clone()

@@ -197,7 +197,7 @@ class TTPoolingWorker(WorkerBase):
             requests = [request for part in done for request in part.requests]
             failures = {req_id: why for part in done for req_id, why in part.failures.items()}
             useful = [part.rows for part in done if len(part.rows)]
-            rows = torch.cat(useful) if useful else torch.empty(0, 0)
+            rows = useful[0] if len(useful) == 1 else torch.cat(useful) if useful else torch.empty(0, 0)
         elif requests:
             rows, failures = self.guard.run(requests)
         if not requests:
