@@ -31,6 +31,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.batch_file import 
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.long_texts import bound_tokenizing
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.pieces import check_pieces, embed_in_pieces
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.remote_engines import expect_remote_engines
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.short_requests import work_in_place
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.start import prepare, stop_when_told
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
 from models.demos.wormhole.bge_large_en.vllm_plugin.quiet import be_calm
@@ -170,6 +171,7 @@ class TTPoolingPlatform(Platform):
         check_pieces(model_config, options.max_ids_per_input)
         bound_tokenizing(options.max_ids_per_input)
         embed_in_pieces()
+        work_in_place()
         _refuse_without_tokenizer(model_config)
         _schedule_whole_requests(vllm_config)
         _choose_scheduler(vllm_config, options)

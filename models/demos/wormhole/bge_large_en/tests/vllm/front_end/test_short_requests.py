@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: © 2026 Tenstorrent USA, Inc.
+#
+# SPDX-License-Identifier: Apache-2.0
+
+"""Where vLLM's routes that pool read and answer: short requests in the event loop's thread, others in another."""
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip("vllm")
+
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.short_requests import (  # noqa: E402
+    FEW_VECTORS,
+    SHORT_BYTES,
+    work_in_place,
+)
+
+base = pytest.importorskip("vllm.entrypoints.pooling.base.serving")
+TWO_STEPS = hasattr(base.PoolingBaseServing, "_preprocessing")  # vLLM 0.33 reads requests elsewhere
+
+
+@pytest.fixture
+def serving(monkeypatch):
+    """vLLM's, over a front end that is not there; it says in which thread it works."""
+    monkeypatch.setattr(base.PoolingBaseServing, "__init__", base.PoolingBaseServing.__init__)
+    work_in_place()
+    work_in_place()
+
+    class Serving(base.PoolingBaseServing):
+        def _preprocessing(self, io_processor, ctx):
+            return threading.current_thread()
+
+        def _postprocessing(self, io_processor, ctx):
+            if ctx.final_res_batch == ["wrong"]:
+                raise ValueError("no such result")
+            return threading.current_thread()
+
+        get_io_processor = _build_response = None
+
+    with ThreadPoolExecutor(1) as executor:
+        client = SimpleNamespace(renderer=SimpleNamespace(_executor=executor), vllm_config=None)
+        models = SimpleNamespace(model_config=SimpleNamespace(max_model_len=8), processor=None, engine_client=client)
+        models.renderer, models.io_processor, models.input_processor = client.renderer, None, None
+        yield Serving(client, models, request_logger=None, chat_template_config=None)
+
+
+def context(length: str | None = None, answers: list | None = None):
+    headers = {} if length is None else {"content-length": length}
+    return SimpleNamespace(raw_request=SimpleNamespace(headers=headers), final_res_batch=answers)
+
+
+async def here(work, ctx) -> bool:
+    return await work(None, ctx) is threading.current_thread()
+
+
+@pytest.mark.skipif(not TWO_STEPS, reason="vLLM 0.33 reads requests elsewhere")
+@pytest.mark.parametrize(
+    "ctx, in_place",
+    [
+        (context(str(SHORT_BYTES)), True),
+        (context(str(SHORT_BYTES + 1)), False),
+        (context("9" * 30), False),
+        (context("-1"), False),
+        (context(), False),
+        (SimpleNamespace(raw_request=None), False),
+    ],
+    ids=["short", "longer", "much longer", "strange", "not known", "of a batch file"],
+)
+def test_reading(serving, ctx, in_place):
+    assert asyncio.run(here(serving._preprocessing_async, ctx)) is in_place
+
+
+@pytest.mark.parametrize(
+    "answers, in_place", [([0], True), ([0] * FEW_VECTORS, True), ([0] * (FEW_VECTORS + 1), False), (None, False)]
+)
+def test_answering(serving, answers, in_place):
+    assert asyncio.run(here(serving._postprocessing_async, context(answers=answers))) is in_place
+
+
+def test_an_error_is_raised_on(serving):
+    with pytest.raises(ValueError, match="no such result"):
+        asyncio.run(serving._postprocessing_async(None, context(answers=["wrong"])))
