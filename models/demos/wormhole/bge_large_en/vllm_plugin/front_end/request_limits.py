@@ -55,6 +55,7 @@ class RequestLimits:
         self.app = app
         refuse_as_values()
         self._known: tuple[PoolingOptions, Limits] | None = None
+        self._there: set[str] = set()  # paths that are known and have a route
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         if scope["type"] != "http" or scope["method"] not in WITH_BODY:
@@ -62,17 +63,21 @@ class RequestLimits:
             return
         if self._known is None:  # vLLM gives its middleware no arguments; once it serves, the app's state is complete
             self._known = options_and_limits(scope["app"].state)
+            # vLLM looks for a request's route twice, in this order; no two of them are of the same path.
+            scope["app"].routes.sort(key=lambda route: not knows(getattr(route, "path", "")))
         options, limits = self._known
         headers, path = Headers(scope=scope), scope["path"].removeprefix(scope.get("root_path", ""))
         known = scope["method"] == "POST" and knows(path)
         if path in ALIASES:
             alias = scope["path"].removesuffix(path) + ALIASES[path]
             scope = {**scope, "path": alias, "raw_path": alias.encode()}
-        if not _is_there(scope):
+        if not (known and path in self._there) and not _is_there(scope):
             # 404 or 405, but for a route of models of another kind
             answer = _of_another_kind(scope, path).response() if known else self.app
             await answer(scope, receive, send)
             return
+        if known:
+            self._there.add(path)
         try:
             body = sent = await _read(headers, receive, options.max_body_bytes)
             if body is None:  # the client is gone
