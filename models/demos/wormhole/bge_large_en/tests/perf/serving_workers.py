@@ -13,7 +13,7 @@ import torch
 from vllm.v1.outputs import EMPTY_MODEL_RUNNER_OUTPUT, ModelRunnerOutput
 from vllm.v1.worker.worker_base import CompilationTimes, WorkerBase
 
-from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, Step, default_buckets, planner
+from models.demos.wormhole.bge_large_en.runner.batch_plan import MAX_TEXTS, Buckets, Step, default_buckets, planner
 from models.demos.wormhole.bge_large_en.runner.inputs import rows_from_lists
 from models.demos.wormhole.bge_large_en.runner.runner import IN_FLIGHT
 from models.demos.wormhole.bge_large_en.tests.perf.plan_cost import bucket_costs
@@ -32,6 +32,7 @@ class HostOnlyRunner:
         self.hidden, self.buckets, self.observer, self.slower = dims.hidden_size, buckets, observer, slower
         cost = bucket_costs(dims, buckets)
         self.cost = {shape: cost(shape) for shape in buckets.shapes}
+        self.rows = torch.ones(buckets.batches[-1] * MAX_TEXTS, self.hidden)
         self._plan = planner(buckets, self.cost.__getitem__)
         self.free_at = 0.0  # of time.perf_counter
         self.flying: list[tuple[Step, int, float, float]] = []  # step, tokens, submitted at, done at
@@ -49,7 +50,7 @@ class HostOnlyRunner:
         if (left := end - time.perf_counter()) > 0:
             time.sleep(left)
         self.observer(step, tokens, time.perf_counter() - start)
-        return step, torch.ones(len(step.places), self.hidden)
+        return step, self.rows[: len(step.places)]
 
     def settle(self, error) -> None:
         self.flying.clear()

@@ -51,6 +51,18 @@ class Done:
     failures: dict[str, str]
 
 
+def together(parts: Sequence[Done]) -> Done:
+    """Of several one; of one itself, as what is not needed takes time when a text comes alone."""
+    if len(parts) == 1:
+        return parts[0]
+    rows = [part.rows for part in parts if len(part.rows)]
+    return Done(
+        [request for part in parts for request in part.requests],
+        torch.cat(rows) if rows else torch.empty(0, 0),
+        {req_id: why for part in parts for req_id, why in part.failures.items()},
+    )
+
+
 class Flow:
     """model: BGEForEmbedding or the like. guard: for steps that fail.
 

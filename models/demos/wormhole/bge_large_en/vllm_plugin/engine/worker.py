@@ -23,7 +23,7 @@ from models.demos.wormhole.bge_large_en.runner.target import DESCRIPTIONS, EMULA
 from models.demos.wormhole.bge_large_en.vllm_plugin import CROSS_ENCODERS, REGISTERED, devices
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine import servers_socket
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.early_stop import EarlyStop
-from models.demos.wormhole.bge_large_en.vllm_plugin.engine.flow import Flow
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.flow import Done, Flow, together
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import DeviceMetrics, shared_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.parent_watch import end_with_front, end_with_parent
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.pooled_outputs import (
@@ -193,19 +193,17 @@ class TTPoolingWorker(WorkerBase):
         if flow is not None and flow.attached:
             flow.forget(scheduler_output.finished_req_ids)
             flow.add(requests)
-            done = flow.advance()
-            requests = [request for part in done for request in part.requests]
-            failures = {req_id: why for part in done for req_id, why in part.failures.items()}
-            useful = [part.rows for part in done if len(part.rows)]
-            rows = useful[0] if len(useful) == 1 else torch.cat(useful) if useful else torch.empty(0, 0)
+            if not (parts := flow.advance()):
+                return EMPTY_MODEL_RUNNER_OUTPUT
+            done = together(parts)
         elif requests:
-            rows, failures = self.guard.run(requests)
-        if not requests:
+            done = Done(requests, *self.guard.run(requests))
+        else:
             return EMPTY_MODEL_RUNNER_OUTPUT
         if self.classifies:
-            logits = self.model.head(rows)
-            return to_classes(requests, logits, self.model.activation(logits), failures)
-        return to_runner_output(requests, rows, normalize=self.model.normalize, failures=failures)
+            logits = self.model.head(done.rows)
+            return to_classes(done.requests, logits, self.model.activation(logits), done.failures)
+        return to_runner_output(done.requests, done.rows, normalize=self.model.normalize, failures=done.failures)
 
     def get_model(self):
         return self.model
