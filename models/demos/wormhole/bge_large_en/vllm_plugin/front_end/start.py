@@ -18,6 +18,7 @@ from types import TracebackType
 
 from vllm import envs
 
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.api_servers import choose
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.http_protocol import ignore_upgrades
 from models.demos.wormhole.bge_large_en.vllm_plugin.quick_exit import quick_exit
 
@@ -42,6 +43,7 @@ def prepare(parser: ArgumentParser) -> None:
     def parse_and_check(*args, **kwargs):
         found, rest = parse(*args, **kwargs)
         check(found)
+        choose(parser, found)
         return found, rest
 
     parser.parse_known_args = parse_and_check  # type: ignore[method-assign]
