@@ -10,7 +10,7 @@ less time than the threads take to change places.
 
 from functools import wraps
 
-SHORT_BYTES = 1024  # of a body: some 200 tokens
+SHORT_BYTES = 4096  # of a body: a text of 512 tokens, or several short ones
 FEW_VECTORS = 8  # of an answer
 
 
