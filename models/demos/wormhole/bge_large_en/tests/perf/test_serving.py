@@ -40,7 +40,4 @@ def test_requests_per_second_beside_a_bare_worker():
     """On an idle machine: a ratio of two servers that share it with what else runs is as good as their turns are short."""
     ratios = {str(result.load): result.ratio for result in run()}
     assert len(ratios) == len(LOADS)
-    alone = ratios.pop(str(LOADS[0]))
-    assert min(ratios.values()) >= 0.95, ratios
-    if alone < 0.95:
-        pytest.xfail(f"one request at a time: {alone:.3f}; the worker takes 0.3 ms of 2.5, cold as it then runs")
+    assert min(ratios.values()) >= 0.97, ratios
