@@ -45,3 +45,5 @@ def test_the_last_id_and_the_longest_row():
 def test_past_a_limit_the_row_is_named(row, says):
     with pytest.raises(ValueError, match=says):
         rows_from_lists([[101, 102], row], DIMS, LENGTH)
+    with pytest.raises(ValueError, match=says.replace("row 1", "row 0")):
+        rows_from_lists([row], DIMS, LENGTH)

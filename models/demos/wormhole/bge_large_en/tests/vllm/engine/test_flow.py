@@ -20,7 +20,7 @@ from models.demos.wormhole.bge_large_en.tests.vllm.engine.worker_doubles import 
     step,
 )
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.failed_rows import accept  # noqa: E402
-from models.demos.wormhole.bge_large_en.vllm_plugin.engine.flow import AHEAD, Flow  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.flow import AHEAD, Done, Flow, together  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.step_guard import StepGuard  # noqa: E402
 
 ROWS, WIDTH = 4, 4
@@ -130,6 +130,16 @@ def test_of_two_steps_the_right_request_fails(spoil, bad):
     failed = range(1, 5) if bad < 5 else range(5, 9)
     assert [texts for texts in tried if len(texts) == 1 and texts != [0]] == [[i] for i in failed]
     assert all(set(texts).isdisjoint(failed) for texts in tried if len(texts) > 1)
+
+
+def test_parts_together_are_in_order_and_keep_their_failures():
+    rows = torch.arange(6.0).reshape(3, 2)
+    a, b, c, d = requests(1, 2, 3, 4)
+    failed = Done([d], torch.empty(0, 0), {d.req_id: "why"})
+    whole = together([Done([a], rows[:1], {}), failed, Done([b, c], rows[1:], {})])
+    assert whole.requests == [a, d, b, c] and torch.equal(whole.rows, rows) and whole.failures == {d.req_id: "why"}
+    nothing = together([failed, Done([a], torch.empty(0, 0), {a.req_id: "too"})])
+    assert len(nothing.rows) == 0 and nothing.failures == {d.req_id: "why", a.req_id: "too"}
 
 
 def test_what_nobody_waits_for_is_not_begun():

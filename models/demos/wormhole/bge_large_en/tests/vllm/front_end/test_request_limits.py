@@ -71,6 +71,19 @@ def test_good_bodies_pass_as_they_are(client):
     assert client.get("/v1/embeddings").json() == "got"
 
 
+def test_routes_that_embed_are_looked_at_first_and_others_stay(client):
+    paths = [route.path for route in client.app.routes]
+    assert client.post("/v1/embeddings", content='{"input": "a"}').status_code == 200
+    after = [route.path for route in client.app.routes]
+    known = [path for path in paths if path in FIELDS or path == INVOCATIONS]
+    assert sorted(after) == sorted(paths) and after[: len(known)] == known != paths[: len(known)]
+    for _ in range(2):
+        assert client.post("/nowhere", content="{").status_code == 404
+        assert client.put("/v1/embeddings", content="{").status_code == 405
+        assert client.post("/echo", content='{"x": 1}').status_code == 200
+        assert client.post("/v1/embeddings", content="{").status_code == 400
+
+
 def test_a_body_may_have_so_many_bytes_and_no_more(client):
     fits = json.dumps({"input": "x" * (1000 - 13)})
     assert len(fits) == 1000 and client.post("/v1/embeddings", content=fits).status_code == 200

@@ -13,6 +13,8 @@ import pytest
 
 pytest.importorskip("vllm")
 
+from models.demos.wormhole.bge_large_en.tests.vllm.forked import run_forked  # noqa: E402
+from models.demos.wormhole.bge_large_en.tests.vllm.test_platform import BERT, write_sentence_encoder  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.short_requests import (  # noqa: E402
     FEW_VECTORS,
     SHORT_BYTES,
@@ -79,6 +81,22 @@ def test_reading(serving, ctx, in_place):
 )
 def test_answering(serving, answers, in_place):
     assert asyncio.run(here(serving._postprocessing_async, context(answers=answers))) is in_place
+
+
+MADE = """
+import sys
+from vllm.engine.arg_utils import EngineArgs
+from vllm.entrypoints.pooling.base.serving import PoolingBaseServing
+
+EngineArgs(model=sys.argv[1], skip_tokenizer_init=True).create_engine_config()
+print("BY", PoolingBaseServing.__init__.__code__.co_filename)
+"""
+
+
+def test_it_is_the_platform_that_has_them_do_it(vllm_environment, tmp_path):
+    model = write_sentence_encoder(tmp_path / "bert", BERT)
+    run = run_forked("made", [model], vllm_environment, tmp_path, code=MADE)
+    assert "BY " in run.stdout and "short_requests.py" in run.stdout, run.stdout[-2000:] + run.stderr[-2000:]
 
 
 def test_an_error_is_raised_on(serving):
