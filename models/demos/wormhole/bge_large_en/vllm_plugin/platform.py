@@ -28,6 +28,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.devices import card_groups
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import share_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import add_middleware, hide_api_keys
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.batch_file import answer_batch_files
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.engine_ends import leave_them_to_who_stops
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.long_texts import bound_tokenizing
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.pieces import check_pieces, embed_in_pieces
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.remote_engines import expect_remote_engines
@@ -177,6 +178,7 @@ class TTPoolingPlatform(Platform):
         _choose_scheduler(vllm_config, options)
         share_folder(vllm_config)
         expect_remote_engines(vllm_config)
+        leave_them_to_who_stops()
         if parallel.worker_cls == "auto":
             parallel.worker_cls = WORKER_CLASS
         if parallel.world_size == 1 and parallel.distributed_executor_backend == "mp":
