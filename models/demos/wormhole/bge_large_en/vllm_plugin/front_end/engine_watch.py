@@ -134,7 +134,15 @@ class WatchedEngine:
                 logger.warning("%d requests are not answered in time: they get 503", self.answering)
                 self._loop.call_soon_threadsafe(self.given_up.set)
                 self._wait(time.monotonic() + GIVING_UP_S)
+        if not self.answering:
+            self._await_no_output()
         self._shutdown(timeout=None if timeout is None else max(0.0, seconds - (time.monotonic() - start)))
+
+    def _await_no_output(self) -> None:
+        """Where nobody waits for one: vLLM would log the end of the engine that it stops as an error, now and then."""
+        handler = getattr(self._engine, "output_handler", None)  # an asyncio.Task
+        if handler is not None:
+            self._loop.call_soon_threadsafe(handler.cancel)
 
     def _wait(self, end: float) -> None:
         while self.answering and not self._engine.errored and time.monotonic() < end:

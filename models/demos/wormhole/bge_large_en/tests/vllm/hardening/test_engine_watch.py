@@ -209,3 +209,28 @@ def test_an_answer_that_has_begun_is_not_mended():
 
     _, sent, _ = stop_while(half, timeout=0.4)
     assert [message.get("status", message.get("body")) for message in sent] == [200, b"whole"]
+
+
+@pytest.mark.parametrize("answering", [0, 1])
+def test_a_stop_awaits_outputs_only_while_something_is_being_answered(answering):
+    """vLLM's task that takes outputs logs the end of the engine, with a traceback, when that comes to it first."""
+    engine, ends = Engine(torch.ones(4)), []
+
+    async def until_cancelled(name: str):
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ends.append(name)
+
+    async def in_a_loop():
+        engine.output_handler, socket = (asyncio.create_task(until_cancelled(name)) for name in ("handler", "socket"))
+        loop, shutdown = asyncio.get_running_loop(), engine.shutdown
+        engine.shutdown = lambda timeout=None: (shutdown(timeout), loop.call_soon_threadsafe(socket.cancel))
+        WatchedEngine(engine).answering = answering
+        await asyncio.sleep(0)  # both wait
+        await asyncio.to_thread(engine.shutdown, 0)
+        await asyncio.sleep(0.1)
+        engine.output_handler.cancel()
+
+    asyncio.run(in_a_loop())
+    assert ends == (["socket", "handler"] if answering else ["handler", "socket"])
