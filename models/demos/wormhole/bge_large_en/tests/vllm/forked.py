@@ -8,6 +8,7 @@ Most of what a start of vLLM takes (12 of 15 s of processor time) are torch's co
 vLLM, its plugins and all that is ours are imported in each process, after its environment is set.
 """
 
+import atexit
 import multiprocessing
 import os
 import runpy
@@ -104,3 +105,5 @@ def _run(module: str, code: str | None, arguments: list[str], environment: dict,
     except Exception:
         sys.excepthook(*sys.exc_info())  # multiprocessing would print a traceback, whatever was hooked
         sys.exit(1)
+    finally:
+        atexit._run_exitfuncs()  # which multiprocessing leaves out, and waits for ever for an engine that one of them stops
