@@ -31,6 +31,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.quick_exit import quick_exit
 PLUGIN = "models.demos.wormhole.bge_large_en.vllm_plugin"
 REPOSITORY = Path(__file__).parents[6]
 PAIR_LEN = 96  # tokens of a pair
+ORIGIN = "http://example.com"  # of pages that may ask bge_server; by itself vLLM 0.25.1 lets any, 0.33 none
 MAX_EMBED_LEN = 300  # tokens of a text that bge_server, whose model takes 64, embeds in pieces
 
 
@@ -189,6 +190,7 @@ def prompts(query_prompt) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def bge_server(bge_small, bge_name, api_key, prompts, vllm_environment, tmp_path_factory) -> Iterator[Server]:
     flags = ["--model", str(bge_small), "--served-model-name", bge_name, "--max-model-len", "64", "--api-key", api_key]
+    flags += ["--allowed-origins", json.dumps([ORIGIN])]
     flags += ["--hf-overrides", json.dumps({"task_instructions": prompts})]
     flags += ["--pooler-config", json.dumps({"enable_chunked_processing": True, "max_embed_len": MAX_EMBED_LEN})]
     flags += ["--additional-config", json.dumps({"tt": {"enable_model_warmup": False}})]

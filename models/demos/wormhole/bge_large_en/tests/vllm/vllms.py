@@ -8,10 +8,25 @@ from importlib.metadata import version
 
 from vllm.exceptions import VLLMValidationError
 
-__all__ = ["NEWER", "REFUSALS", "exception_handler", "make_arg_parser", "run_batch", "validation_exception_handler"]
+__all__ = [
+    "ENGINE_DIED",
+    "NEWER",
+    "NO_WIDTH",
+    "OTHER_WIDTH",
+    "REFUSALS",
+    "exception_handler",
+    "make_arg_parser",
+    "run_batch",
+    "validation_exception_handler",
+]
 
 NEWER = tuple(map(int, version("vllm").split(".")[:2])) >= (0, 33)
 REFUSALS = (ValueError, VLLMValidationError)  # which is a ValueError until 0.33
+# What is said to a client of a dimension that no vector has, and of one that those of a model of 384 do not have.
+NO_WIDTH = "only supports dimensions in range [1, 384]" if NEWER else "only supports [384] matryoshka dimensions"
+OTHER_WIDTH = "only supports Matryoshka dimensions [384]" if NEWER else NO_WIDTH
+# What is said to a client whose request was in an engine that died.
+ENGINE_DIED = "The server had an error while processing your request." if NEWER else "EngineCore encountered an issue."
 
 if NEWER:
     from vllm.entrypoints.common.cli_args import make_arg_parser

@@ -10,10 +10,15 @@ The server asked has a model of 256 tokens and the default limits.
 from dataclasses import dataclass, field
 from typing import Any
 
+from models.demos.wormhole.bge_large_en.tests.vllm.vllms import NEWER, NO_WIDTH, OTHER_WIDTH
+
 NO_PARAM, ANY_PARAM = None, "any"
 EMBEDDINGS = "/v1/embeddings"
 DEEP = "[" * 200 + "]" * 200
 MEDIA_URL = "http://127.0.0.1:9/image.png"
+WIDTHS = ((0, NO_WIDTH), (-1, NO_WIDTH), (128, OTHER_WIDTH), (1025, NO_WIDTH), (2**70, NO_WIDTH))
+# Fields that vLLM 0.33 names.
+TASK, DIMENSIONS = ("task", "dimensions") if NEWER else (NO_PARAM, NO_PARAM)
 IMAGE = {"type": "image_url", "image_url": {"url": MEDIA_URL}}
 
 
@@ -149,7 +154,7 @@ NO_INPUT = [
     Bad({}, "Field required", ANY_PARAM, "/tokenize"),
     Bad({"tokens": "x"}, 'tokens is "x"; allowed: a list of token ids', "tokens", "/detokenize"),
     Bad({"tokens": [1.5]}, "allowed: a list of token ids", "tokens", "/detokenize"),
-    Bad({"data": "a"}, "No IOProcessor plugin", path="/pooling"),
+    Bad({"data": "a"}, "No IOProcessor plugin", TASK, "/pooling"),
     Bad({"prompt": "a", "nothing": "known"}, "input is missing: a request has", "input", "/invocations"),
 ]
 
@@ -174,11 +179,11 @@ TOKEN_IDS = [
 ]
 
 OPTIONS = [
-    *(Bad({"input": "a", "dimensions": d}, "only supports [384] matryoshka") for d in (0, -1, 128, 1025, 2**70)),
+    *(Bad({"input": "a", "dimensions": width}, said) for width, said in WIDTHS),
     Bad({"input": "a", "dimensions": "many"}, "valid integer", "dimensions"),
     Bad({"input": "a", "dimensions": 1.5}, "valid integer", "dimensions"),
-    Bad({"texts": ["a"], "output_dimension": 5}, "only supports [384] matryoshka", path="/v2/embed"),
-    Bad({"input": "a", "dimensions": 5}, "dimensions is currently not supported", path="/pooling"),
+    Bad({"texts": ["a"], "output_dimension": 5}, OTHER_WIDTH, path="/v2/embed"),
+    Bad({"input": "a", "dimensions": 5}, "dimensions is currently not supported", DIMENSIONS, "/pooling"),
     Bad({"input": "a", "encoding_format": "hex"}, "'base64'", "encoding_format"),
     Bad({"input": "a", "encoding_format": "hex"}, 'is "hex"; allowed: ', "encoding_format", "/invocations"),
     Bad({"query": "a", "documents": ["a"], "top_n": -1}, "top_n is -1; allowed: ", "top_n", "/invocations"),
@@ -202,8 +207,8 @@ OPTIONS = [
     Bad({"input": "a", "model": 5}, "valid string", "model"),
     Bad({"input": "a", "model": "another"}, "`another` does not exist", status=404),
     Bad({"input": "a", "model": "../../etc/passwd"}, "does not exist", status=404),
-    Bad({"input": "a", "task": "token_embed"}, "Unsupported task: 'token_embed'", path="/pooling"),
-    Bad({"input": "a", "task": "plugin"}, "No IOProcessor plugin", path="/pooling"),
+    Bad({"input": "a", "task": "token_embed"}, "Unsupported task: 'token_embed'", TASK, "/pooling"),
+    Bad({"input": "a", "task": "plugin"}, "No IOProcessor plugin", TASK, "/pooling"),
     Bad({"input": "a", "task": 5}, "'embed'", "task", "/pooling"),
     Bad({"query": "a", "documents": ["a"], "top_n": -1}, "greater than or equal to 0", "top_n", "/rerank"),
     Bad({"text_1": "a", "text_2": "a", "max_tokens_per_doc": -5}, "non-negative", path="/score"),

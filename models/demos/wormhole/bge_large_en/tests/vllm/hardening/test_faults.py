@@ -16,6 +16,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
+pytest.importorskip("vllm")
+
 import torch
 
 from models.demos.wormhole.bge_large_en.tests.vllm.hardening.faulty_server import (
@@ -29,8 +32,7 @@ from models.demos.wormhole.bge_large_en.tests.vllm.hardening.faulty_server impor
 )
 from models.demos.wormhole.bge_large_en.tests.vllm.hardening.tally import count
 from models.demos.wormhole.bge_large_en.tests.vllm.server import START_LIMIT_S, post
-
-pytest.importorskip("vllm")
+from models.demos.wormhole.bge_large_en.tests.vllm.vllms import ENGINE_DIED
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(START_LIMIT_S + 300)]
 slow = pytest.mark.slow
@@ -74,7 +76,7 @@ def test_faults_of_requests_and_of_the_device(bge_small, vllm_environment, tmp_p
         server.fault("hang")
         with ThreadPoolExecutor(4) as pool:
             for answer in [pool.submit(server.ask, input="a good text") for _ in range(4)]:
-                assert_error(*answer.result(), "EngineCore")
+                assert_error(*answer.result(), ENGINE_DIED)
         assert_dead(server, "No answer from the device for 20 s: requests ['embd-", "in submit")
 
 
@@ -118,7 +120,7 @@ def test_a_supervisor_brings_it_back(bge_small, vllm_environment, tmp_path):
             assert rows == right
             if fault:
                 server.fault(fault)
-                assert_error(*server.ask(input="a good text"), "EngineCore")
+                assert_error(*server.ask(input="a good text"), ENGINE_DIED)
                 statuses.append(server.exit_status())
             else:
                 statuses.append(server.stop())

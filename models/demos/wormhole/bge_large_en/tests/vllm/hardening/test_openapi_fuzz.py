@@ -24,9 +24,12 @@ from hypothesis import strategies as st
 from models.demos.wormhole.bge_large_en.tests.vllm.hardening.soak import Clients, session, texts
 from models.demos.wormhole.bge_large_en.tests.vllm.hardening.tally import count
 from models.demos.wormhole.bge_large_en.tests.vllm.server import START_LIMIT_S
+from models.demos.wormhole.bge_large_en.tests.vllm.vllms import NEWER
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(START_LIMIT_S + 900)]
 
+# What vLLM 0.33 answers on its routes for models that generate, whatever the body.
+OF_OTHER_MODELS = {(501, "/v1/decisions"), (501, "/v1/systemone")} if NEWER else set()
 REQUESTS = 50  # between two looks at the clock
 
 
@@ -52,7 +55,7 @@ def test_no_request_of_the_openapi_document_makes_a_5xx(loaded_server, seconds):
     def ask(case):
         answer = case.call(base_url=loaded_server.url, timeout=60)
         count(f"fuzzed requests answered with {answer.status_code // 100}xx")
-        if answer.status_code >= 500:
+        if answer.status_code >= 500 and (answer.status_code, case.path) not in OF_OTHER_MODELS:
             failed.append(f"{answer.status_code} {answer.text[:200]} for {case.as_curl_command()[:600]}")
 
     async def exact() -> list[bytes]:
