@@ -312,6 +312,14 @@ def test_a_text_longer_than_max_embed_len_is_refused(bge_server, bge_name, key, 
     assert '"truncate_prompt_tokens": -1' in said and "pieces" in said
 
 
+def test_pooling_takes_what_the_model_takes(bge_server, bge_name, ask, plain, key, long_text):
+    rows = torch.tensor([item["data"] for item in ask("/pooling", EMBED)["data"]])
+    assert torch.equal(rows, torch.stack(plain(TEXTS)))
+    answer = post(bge_server, "/pooling", {"model": bge_name, "input": long_text}, key)
+    said = json.load(answer)["error"]["message"]
+    assert answer.status == 400 and "maximum context length is 64 tokens" in said, said
+
+
 def test_bench_serve(bge_server, bge_name, bge_small, api_key, vllm_environment, tmp_path):
     """vLLM's own load generator, unchanged."""
     command = ["bench", "serve", "--backend", "openai-embeddings", "--endpoint", "/v1/embeddings"]

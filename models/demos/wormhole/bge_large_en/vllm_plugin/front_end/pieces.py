@@ -127,6 +127,8 @@ def embed_in_pieces() -> None:
 
     def after(self, ctx) -> None:
         params, owners = ctx.pooling_params, ctx.chunked_embedding_metadata
+        if owners is None:  # /pooling, which vLLM 0.33 cuts nothing of, and fails for that
+            return
         whole = ctx.original_engine_inputs
         ctx.final_res_batch = _join(self, ctx.final_res_batch, owners, whole, [params] * len(whole))
 
