@@ -14,7 +14,6 @@ import pytest
 pytest.importorskip("vllm")
 
 from models.demos.wormhole.bge_large_en.tests.vllm.forked import run_forked  # noqa: E402
-from models.demos.wormhole.bge_large_en.tests.vllm.test_platform import BERT, write_sentence_encoder  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.short_requests import (  # noqa: E402
     FEW_VECTORS,
     SHORT_BYTES,
@@ -93,9 +92,8 @@ print("BY", PoolingBaseServing.__init__.__code__.co_filename)
 """
 
 
-def test_it_is_the_platform_that_has_them_do_it(vllm_environment, tmp_path):
-    model = write_sentence_encoder(tmp_path / "bert", BERT)
-    run = run_forked("made", [model], vllm_environment, tmp_path, code=MADE)
+def test_it_is_the_platform_that_has_them_do_it(vllm_environment, minilm, tmp_path):
+    run = run_forked("made", [str(minilm)], vllm_environment, tmp_path, code=MADE)
     assert "BY " in run.stdout and "short_requests.py" in run.stdout, run.stdout[-2000:] + run.stderr[-2000:]
 
 
