@@ -141,10 +141,7 @@ def plan_steps(lengths: Sequence[int], buckets: Buckets, cost: Cost) -> list[Ste
     return steps + search.cheapest(left)
 
 
-def planner(buckets: Buckets, cost: Cost) -> Callable[[Sequence[int]], list[Step]]:
-    """plan_steps() that remembers its last plans: lone texts are of few lengths."""
-    plan = lru_cache(512)(lambda lengths: plan_steps(lengths, buckets, cost))
-    return lambda lengths: list(plan(tuple(lengths)))
+remembered_plan = lru_cache(512)(plan_steps)  # for a tuple of lengths: those of lone texts are few
 
 
 def _without(left: list[int], step: Step) -> list[int]:

@@ -7,7 +7,7 @@
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Any
 
 import numpy as np
@@ -33,13 +33,10 @@ def rows_from_lists(token_ids: Sequence[Any], dims: BertDims, max_length: int) -
 
     ValueError, naming row, value and limit, for one that can't be embedded.
     """
-    rows: list[Row] = []
     if (together := _plain(token_ids, dims.vocab_size, max_length)) is not None:
-        start = 0
-        for ids in token_ids:
-            rows.append(Row(torch.frombuffer(together, dtype=torch.int64, count=len(ids), offset=8 * start)))
-            start += len(ids)
-        return rows
+        slices = zip(map(len, token_ids), accumulate(map(len, token_ids), initial=0))
+        return [Row(torch.frombuffer(together, dtype=torch.int64, count=n, offset=8 * at)) for n, at in slices]
+    rows = []
     for index, given in enumerate(token_ids):
         try:
             tensor = torch.as_tensor(given.ids if isinstance(given, Row) else given)
@@ -71,11 +68,8 @@ def _plain(token_ids: Sequence[Any], vocab_size: int, max_length: int) -> array 
     else:
         values = np.frombuffer(ids, dtype=np.int64)
         least, most = values.min(), values.max()
-    if least < 0 or most >= vocab_size:
-        return None
-    if least < 2 and set(map(type, chain.from_iterable(token_ids))) != {int}:  # a bool counts as 0 or 1
-        return None
-    return ids
+    bools = least < 2 and set(map(type, chain.from_iterable(token_ids))) != {int}  # they count as 0 and 1
+    return None if least < 0 or most >= vocab_size or bools else ids
 
 
 def rows_from_padded(

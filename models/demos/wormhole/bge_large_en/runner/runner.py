@@ -16,7 +16,7 @@ from loguru import logger
 from tqdm import tqdm
 
 import ttnn
-from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, Step, default_buckets, planner
+from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, Step, default_buckets, remembered_plan
 from models.demos.wormhole.bge_large_en.runner.inputs import Row
 from models.demos.wormhole.bge_large_en.runner.queues import Queues
 from models.demos.wormhole.bge_large_en.runner.shape_step import Pending, ShapeStep
@@ -84,7 +84,6 @@ class EncoderRunner:
         self.plans = plan_buckets(dims, per_chip, chips, grid, precision, attention, pooling, l1_bytes(device))
         self.buckets = replace(per_chip, batches=tuple(batch * chips for batch in per_chip.batches))
         self.cost = {shape: step_microseconds(dims, plan) for shape, plan in self.plans.items()}
-        self._plan = planner(self.buckets, self.cost.__getitem__)
         self._queues = queues or Queues(device, num_command_queues)
         self._model: BertModel | None = BertModel(weights, dims, device, precision, attention)
         self._steps: dict[tuple[int, int, bool], ShapeStep] = {}
@@ -117,7 +116,7 @@ class EncoderRunner:
 
     def planned(self, rows: Sequence[Row]) -> list[Step]:
         """The device steps that run() takes for these rows."""
-        return self._plan([len(row) for row in rows])
+        return list(remembered_plan(tuple(map(len, rows)), self.buckets, self.cost.__getitem__))
 
     def _pipeline(self, rows: Sequence[Row], steps: list[Step], pooled: torch.Tensor) -> None:
         for step in [*steps, *[None] * (IN_FLIGHT - 1)]:

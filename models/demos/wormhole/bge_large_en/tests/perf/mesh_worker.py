@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import torch
 
-from models.demos.wormhole.bge_large_en.runner.batch_plan import MAX_TEXTS, Buckets, planner
+from models.demos.wormhole.bge_large_en.runner.batch_plan import MAX_TEXTS, Buckets
 from models.demos.wormhole.bge_large_en.runner.mesh import wanted_mesh
 from models.demos.wormhole.bge_large_en.tests.perf.serving_workers import (
     SLOWER,
@@ -29,7 +29,6 @@ class MeshRunner(HostOnlyRunner):
         self.buckets = replace(per_chip, batches=tuple(batch * chips for batch in per_chip.batches))
         self.cost = {(batch * chips, *rest): cost for (batch, *rest), cost in self.cost.items()}
         self.rows = torch.ones(self.buckets.batches[-1] * MAX_TEXTS, self.hidden)
-        self._plan = planner(self.buckets, self.cost.__getitem__)
 
 
 class MeshModel(HostOnlyModel):

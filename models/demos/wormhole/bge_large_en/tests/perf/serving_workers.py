@@ -13,7 +13,13 @@ import torch
 from vllm.v1.outputs import EMPTY_MODEL_RUNNER_OUTPUT, ModelRunnerOutput
 from vllm.v1.worker.worker_base import CompilationTimes, WorkerBase
 
-from models.demos.wormhole.bge_large_en.runner.batch_plan import MAX_TEXTS, Buckets, Step, default_buckets, planner
+from models.demos.wormhole.bge_large_en.runner.batch_plan import (
+    MAX_TEXTS,
+    Buckets,
+    Step,
+    default_buckets,
+    remembered_plan,
+)
 from models.demos.wormhole.bge_large_en.runner.inputs import rows_from_lists
 from models.demos.wormhole.bge_large_en.runner.runner import IN_FLIGHT
 from models.demos.wormhole.bge_large_en.tests.perf.plan_cost import bucket_costs
@@ -33,12 +39,11 @@ class HostOnlyRunner:
         cost = bucket_costs(dims, buckets)
         self.cost = {shape: cost(shape) for shape in buckets.shapes}
         self.rows = torch.ones(buckets.batches[-1] * MAX_TEXTS, self.hidden)
-        self._plan = planner(buckets, self.cost.__getitem__)
         self.free_at = 0.0  # of time.perf_counter
         self.flying: list[tuple[Step, int, float, float]] = []  # step, tokens, submitted at, done at
 
     def planned(self, rows) -> list[Step]:
-        return self._plan([len(row) for row in rows])
+        return list(remembered_plan(tuple(map(len, rows)), self.buckets, self.cost.__getitem__))
 
     def submit(self, rows, step: Step) -> None:
         now, tokens = time.perf_counter(), sum(len(rows[place.text]) for place in step.places)

@@ -20,7 +20,6 @@ from models.demos.wormhole.bge_large_en.runner.batch_plan import (
     default_buckets,
     fewer_shapes,
     plan_steps,
-    planner,
 )
 from models.demos.wormhole.bge_large_en.tests.model_dims import model_dims
 from models.demos.wormhole.bge_large_en.tests.perf.plan_cost import shape_cost
@@ -145,17 +144,6 @@ def test_a_search_ends(monkeypatch):
     lengths, buckets = [random.Random(i).randint(60, 500) for i in range(64)], default_buckets(512, 2, dense=True)
     check(lengths, buckets, plan_steps(lengths, buckets, cost))
     assert len(tried) <= 2 * batch_plan.TRIED
-
-
-def test_a_planner_remembers_plans_of_these_lengths_alone(monkeypatch):
-    buckets, made, plan = default_buckets(128, 8), [], batch_plan.plan_steps
-    monkeypatch.setattr(batch_plan, "plan_steps", lambda *given: made.append(given[0]) or plan(*given))
-    planned = planner(buckets, cost)
-    for lengths in ([30, 100], [100, 30], [30, 100], [30]):
-        steps = planned(lengths)
-        assert steps == plan(lengths, buckets, cost)
-        steps.clear()  # the caller's own
-    assert len(made) == 3
 
 
 def test_too_long_a_text_is_named():

@@ -4,6 +4,7 @@
 
 """Two steps on their way at once, over doubles of the runner: whose they are, what fails, and what is left behind."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from unittest.mock import MagicMock
 
@@ -12,7 +13,7 @@ import torch
 
 pytest.importorskip("vllm")
 
-from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, plan_steps  # noqa: E402
+from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, plan_steps, remembered_plan  # noqa: E402
 from models.demos.wormhole.bge_large_en.tests.vllm.engine.worker_doubles import (  # noqa: E402
     DIMS,
     idle_worker,
@@ -130,6 +131,15 @@ def test_of_two_steps_the_right_request_fails(spoil, bad):
     failed = range(1, 5) if bad < 5 else range(5, 9)
     assert [texts for texts in tried if len(texts) == 1 and texts != [0]] == [[i] for i in failed]
     assert all(set(texts).isdisjoint(failed) for texts in tried if len(texts) > 1)
+
+
+def test_plans_are_remembered_by_lengths_in_order_buckets_and_costs():
+    device, seen = Device(), []
+    for buckets in (BUCKETS, replace(BUCKETS, batches=BUCKETS.batches[-1:])):
+        for lengths in ((30, 20), (20, 30), (30,)):
+            seen.append(remembered_plan(lengths, buckets, device.cost.__getitem__))
+            assert seen[-1] == plan_steps(lengths, buckets, device.cost.__getitem__)
+            assert remembered_plan(lengths, buckets, device.cost.__getitem__) is seen[-1]
 
 
 def test_parts_together_are_in_order_and_keep_their_failures():
