@@ -37,7 +37,7 @@ CASES = [  # MESH_DEVICE, program, options, servers
 PARSED = """
 import json, os, sys
 os.sched_getaffinity = lambda pid: set(range(16))
-from vllm.entrypoints.openai.cli_args import make_arg_parser
+from models.demos.wormhole.bge_large_en.tests.vllm.vllms import make_arg_parser
 from vllm.utils.argparse_utils import FlexibleArgumentParser
 found = []
 for mesh, program, flags, _ in json.loads(sys.argv[1]):

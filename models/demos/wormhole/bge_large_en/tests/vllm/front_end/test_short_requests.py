@@ -8,12 +8,14 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
 
 pytest.importorskip("vllm")
 
 from models.demos.wormhole.bge_large_en.tests.vllm.forked import run_forked  # noqa: E402
+from models.demos.wormhole.bge_large_en.tests.vllm.vllms import NEWER  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.short_requests import (  # noqa: E402
     FEW_VECTORS,
     SHORT_BYTES,
@@ -21,7 +23,6 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.short_requests imp
 )
 
 base = pytest.importorskip("vllm.entrypoints.pooling.base.serving")
-TWO_STEPS = hasattr(base.PoolingBaseServing, "_preprocessing")  # vLLM 0.33 reads requests elsewhere
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def serving(monkeypatch):
         client = SimpleNamespace(renderer=SimpleNamespace(_executor=executor), vllm_config=None)
         models = SimpleNamespace(model_config=SimpleNamespace(max_model_len=8), processor=None, engine_client=client)
         models.renderer, models.io_processor, models.input_processor = client.renderer, None, None
-        yield Serving(client, models, request_logger=None, chat_template_config=None)
+        yield Serving(client, models, request_logger=None, chat_template_config=MagicMock())
 
 
 def context(length: str | None = None, answers: list | None = None):
@@ -58,7 +59,7 @@ async def here(work, ctx) -> bool:
     return await work(None, ctx) is threading.current_thread()
 
 
-@pytest.mark.skipif(not TWO_STEPS, reason="vLLM 0.33 reads requests elsewhere")
+@pytest.mark.skipif(NEWER, reason="vLLM 0.33 reads requests elsewhere")
 @pytest.mark.parametrize(
     "ctx, in_place",
     [
