@@ -63,7 +63,7 @@ class RequestLimits:
             return
         if self._known is None:  # vLLM gives its middleware no arguments; once it serves, the app's state is complete
             self._known = options_and_limits(scope["app"].state)
-            # vLLM looks for a request's route twice, in this order; no two of them are of the same path.
+            # vLLM looks for a request's route twice, in this order; those of one path keep theirs.
             scope["app"].routes.sort(key=lambda route: not knows(getattr(route, "path", "")))
         options, limits = self._known
         headers, path = Headers(scope=scope), scope["path"].removeprefix(scope.get("root_path", ""))
