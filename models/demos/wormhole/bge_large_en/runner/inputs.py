@@ -53,11 +53,11 @@ def rows_from_lists(token_ids: Sequence[Any], dims: BertDims, max_length: int) -
 
 
 def _plain(token_ids: Sequence[Any], vocab_size: int, max_length: int) -> array | None:
-    """The ids of all texts, int64, where these are lists of integers with nothing wrong, as a server sends them; else
-    None. torch.tensor() of the same lists takes ten times as long."""
+    """The ids of all texts, 64 bits each, where these are lists of integers with nothing wrong, as a server sends them;
+    else None. torch.tensor() of the same lists takes ten times as long, an array of signed ones two to four times."""
     if not len(token_ids) or not all(type(ids) is list and 0 < len(ids) <= max_length for ids in token_ids):
         return None
-    ids = array("q")
+    ids = array("Q")
     try:
         for text in token_ids:
             ids.fromlist(text)

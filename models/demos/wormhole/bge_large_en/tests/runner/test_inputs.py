@@ -37,6 +37,7 @@ def test_the_last_id_and_the_longest_row():
         ([101, 1.5], "row 1 has dtype torch.float32"),
         ([1.0], "row 1 has dtype torch.float32"),
         ([[1]], "row 1 has dtype torch.int64 and 2 dims"),
+        ([2**63], "row 1 is not a list of token ids"),
         ([2**70], "row 1 is not a list of token ids"),
         ("text", "row 1 is not a list of token ids"),
         (None, "row 1 is not a list of token ids"),
