@@ -21,7 +21,6 @@ estimate, which is said. Printed for each load:
 """
 
 import argparse
-import asyncio
 import json
 import os
 import sys
@@ -168,6 +167,8 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     if find_spec("models.emulated_wormhole"):
         import_module("models.emulated_wormhole").activate()  # for where there is no card, of which none is used
+    import uvloop  # as the API server's event loop
+
     stdout = sys.stdout
     log = sys.stderr if options.json else stdout
 
@@ -176,7 +177,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     with redirect_stdout(sys.stderr):  # where ttnn and vLLM print
         tell(f"no device: steps take as long as BGE-large's are estimated to; {os.cpu_count()} host cores\n{HEADER}")
-        points = asyncio.run(
+        points = uvloop.run(
             run(loads, options.seconds, options.http, not options.vllm, lambda point: tell(line(point)))
         )
     if options.json:
