@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""How many API servers `vllm serve` starts where --api-server-count is not given."""
+"""How many API servers `vllm serve` starts, and threads each of them reads long requests in, where it is not told."""
 
 import os
 from argparse import ArgumentParser, Namespace
@@ -43,6 +43,12 @@ def chosen(args: Namespace, chips: int, cores: int) -> int | None:
     engines = args.data_parallel_size
     servers = api_servers(chips * engines, cores)
     return servers if servers > engines else None
+
+
+def read_in_threads(parser: ArgumentParser) -> None:
+    """By default as many as each server has cores: tokenising leaves Python's lock. Short requests need none."""
+    if parser.get_default("renderer_num_workers") is not None:  # the fork's vLLM has no such option
+        parser.set_defaults(renderer_num_workers=min(CORES, len(os.sched_getaffinity(0))))
 
 
 def choose(parser: ArgumentParser, args: Namespace) -> None:

@@ -18,7 +18,7 @@ from types import TracebackType
 
 from vllm import envs
 
-from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.api_servers import choose
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.api_servers import choose, read_in_threads
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.http_protocol import ignore_upgrades
 from models.demos.wormhole.bge_large_en.vllm_plugin.quick_exit import quick_exit
 
@@ -37,6 +37,7 @@ def prepare(parser: ArgumentParser) -> None:
         return
     os.environ.setdefault("VLLM_HTTP_TIMEOUT_KEEP_ALIVE", str(KEEP_ALIVE_S))
     ignore_upgrades()
+    read_in_threads(parser)
     sys.excepthook = report
     parse = parser.parse_known_args
 

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""How many API servers are started by default."""
+"""How many API servers are started by default, and threads of each."""
 
 import json
 
@@ -34,6 +34,12 @@ CASES = [  # MESH_DEVICE, program, options, servers
     ("none such", "vllm serve", [], None),
     ("T3K", "api_server.py", [], None),
 ]
+THREADS = [  # cores, options, threads
+    (16, [], 2),
+    (1, [], 1),
+    (16, ["--renderer-num-workers", "1"], 1),
+    (16, ["--renderer-num-workers", "5"], 5),
+]
 PARSED = """
 import json, os, sys
 os.sched_getaffinity = lambda pid: set(range(16))
@@ -46,12 +52,19 @@ for mesh, program, flags, _ in json.loads(sys.argv[1]):
     found.append(parser.parse_args(["--model", "m", *flags]).api_server_count)
     os.environ["MESH_DEVICE"] = "N150"
 print("SERVERS", json.dumps(found))
+found = []
+for cores, flags, _ in json.loads(sys.argv[2]):
+    os.sched_getaffinity = lambda pid: set(range(cores))
+    parser = make_arg_parser(FlexibleArgumentParser(prog="api_server.py"))
+    found.append(parser.parse_args(["--model", "m", *flags]).renderer_num_workers)
+print("THREADS", json.dumps(found))
 """
 
 
 def test_of_vllms_options(vllm_environment, tmp_path):
     """Of `vllm serve`, as vLLM's own parser has its options, and of api_server.py, which has the same ones."""
-    run = run_forked("parsed", [json.dumps(CASES)], vllm_environment, tmp_path, code=PARSED)
+    run = run_forked("parsed", [json.dumps(CASES), json.dumps(THREADS)], vllm_environment, tmp_path, code=PARSED)
     assert "SERVERS " in run.stdout, run.stdout[-2000:] + run.stderr[-2000:]
     found = json.loads(run.stdout.split("SERVERS ")[1].splitlines()[0])
     assert dict(enumerate(found)) == dict(enumerate(servers for *_, servers in CASES))
+    assert json.loads(run.stdout.split("THREADS ")[1].splitlines()[0]) == [threads for *_, threads in THREADS]
