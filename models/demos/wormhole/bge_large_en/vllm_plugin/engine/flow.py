@@ -101,6 +101,8 @@ class Flow:
 
     def takes(self, waiting: int) -> bool:
         """Whether it is time to add requests, of which so many wait: to begin a step, or to plan several meanwhile."""
+        if not self.busy:
+            return True
         if len(self._planned) > 1:
             return False
         if self._flying and waiting >= 2 * self._model.step_rows:

@@ -37,6 +37,8 @@ class FlowScheduler(Scheduler):
         theirs left. None while they could not begin: until then they wait by vLLM's own count."""
         if self._flow is not None and not self._flow.takes(len(self.waiting)):
             return SchedulerOutput.make_empty()
+        if not self.running:
+            return super().schedule(*args, **kwargs)
         under_way, self.running = self.running, []
         limits = {name: getattr(self, name) for name in RUNNING_LIMITS if hasattr(self, name)}
         self.__dict__.update({name: most - len(under_way) for name, most in limits.items()})
