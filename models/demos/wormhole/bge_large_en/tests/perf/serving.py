@@ -8,10 +8,10 @@
 
 Two servers on this machine, both with the front end of the installed vLLM and MiniLM's tokenizer: ours, whose worker
 checks, plans and counts as for a card and then returns a constant, and a bare one, whose worker returns a constant at once
-(serving_workers.py, bare_platform.py). They take turns under load, of a second each, so that what else
-the machine does falls on both. The ratio is the median over rounds of ours / bare in one round. With --vllm both are
-ours: one with that vLLM, from the environment that is made for its tests, in the place of "ours", and one with the
-installed one in the place of "bare".
+(serving_workers.py, bare_platform.py). They take turns under load, short ones, so that what else the machine does falls
+on both. The ratio is the median over rounds of ours / bare in one round. With --vllm both are ours: one with that vLLM,
+from the environment that is made for its tests, in the place of "ours", and one with the installed one in the place of
+"bare".
 """
 
 import argparse
@@ -191,7 +191,7 @@ def print_row(result: Result) -> None:
 
 
 def run(
-    loads=LOADS, *, words: int = 24, rounds: int = 20, seconds: float = 1.0, other: str | None = None
+    loads=LOADS, *, words: int = 24, rounds: int = 60, seconds: float = 0.3, other: str | None = None
 ) -> list[Result]:
     """Start both servers, print a line per load and return the results."""
     with tempfile.TemporaryDirectory() as folder, servers(Path(folder), other) as running:
@@ -207,8 +207,8 @@ def run(
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of load, a round and server")
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--seconds", type=float, default=0.3, help="of load, a round and server")
     parser.add_argument("--words", type=int, default=24, help="of a text, one token each")
     parser.add_argument("--vllm", metavar="VERSION", help="another version, which is compared with the installed one")
     options = parser.parse_args(arguments)

@@ -35,7 +35,7 @@ def overlapped() -> dict[str, dict]:
             8,
             0.85,
             marks=pytest.mark.xfail(
-                reason="all eight are answered at once, and one process of Python takes 9 ms for them"
+                reason="all eight are answered at once; until their next texts are on the device Python takes 7 to 8 ms"
             ),
         ),
         (16, 0.90),
