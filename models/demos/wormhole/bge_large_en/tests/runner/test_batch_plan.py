@@ -91,6 +91,7 @@ def test_every_plan(seed):
     price = min(cost(shape) / (shape[0] * shape[1]) for shape in buckets.shapes)
     assert estimated >= sum(lengths) * price * (1 - 1e-9)
     assert plan_steps(lengths, buckets, cost) == steps
+    assert sum(cost(step.shape) for step in plan_steps(sorted(lengths), buckets, cost)) == pytest.approx(estimated)
 
 
 def test_checks_notice_what_they_are_for():

@@ -28,7 +28,7 @@ def test_the_last_id_and_the_longest_row():
 @pytest.mark.parametrize(
     "row, says",
     [
-        ([30522], "row 1 has the token id 30522; the limit is 0 to 30521"),
+        ([101, 30522], "row 1 has the token id 30522; the limit is 0 to 30521"),
         ([-1], "row 1 has the token id -1; the limit is 0 to 30521"),
         ([1] * (LENGTH + 1), "row 1 has 65 tokens; the limit is 64"),
         ([], "row 1 has no tokens"),
