@@ -13,6 +13,8 @@ import torch
 
 pytest.importorskip("vllm")
 
+from vllm.v1.core.sched.scheduler import Scheduler  # noqa: E402
+
 from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, plan_steps, remembered_plan  # noqa: E402
 from models.demos.wormhole.bge_large_en.tests.vllm.engine.worker_doubles import (  # noqa: E402
     DIMS,
@@ -22,6 +24,7 @@ from models.demos.wormhole.bge_large_en.tests.vllm.engine.worker_doubles import 
 )
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.failed_rows import accept  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.flow import AHEAD, Done, Flow, together  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.flow_scheduler import FlowScheduler  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.step_guard import StepGuard  # noqa: E402
 
 ROWS, WIDTH = 4, 4
@@ -112,6 +115,35 @@ def test_a_step_starts_before_the_last_one_is_collected():
     found = run(flow)
     assert found == {str(i): [i, i + 1, i, i + 1] for i in (5, 6, 7, 8, 20, 21, 22, 23)}
     assert device.log == [("submit", [1, 2, 3, 4]), ("submit", [5, 6, 7, 8]), ("submit", [20, 21, 22, 23])]
+
+
+def test_requests_are_taken_when_a_step_of_theirs_could_begin():
+    device = Device()
+    flow = flow_over(device)
+    assert flow.takes(0)
+    flow.add(requests(*range(1, 9)))
+    flow.advance()
+    assert len(device.flying) == AHEAD and not flow.takes(2 * ROWS - 1)
+    assert flow.takes(2 * ROWS)  # to plan several meanwhile
+    flow.add(requests(*range(10, 18)))
+    flow._plan()
+    assert not flow.takes(2 * ROWS)
+
+
+@pytest.mark.parametrize("under_way", [[], ["a", "b"]])
+def test_what_is_under_way_is_not_scheduled_again(monkeypatch, under_way):
+    seen = []
+
+    def schedule(self):
+        seen.append((list(self.running), self.max_num_running_reqs))
+        self.running.append("new")
+
+    monkeypatch.setattr(Scheduler, "schedule", schedule)
+    scheduler = object.__new__(FlowScheduler)
+    scheduler._flow, scheduler.running, scheduler.max_num_running_reqs = None, list(under_way), 8
+    scheduler.schedule()
+    assert seen == [([], 8 - len(under_way))]
+    assert scheduler.running == [*under_way, "new"] and scheduler.max_num_running_reqs == 8
 
 
 @pytest.mark.parametrize("spoil", ["nan", "collect", "submit"])
