@@ -86,7 +86,7 @@ for them, that is said in one line.
                     f"runner/{n}.py"
                     for n in "__init__ target device_params mesh batch_plan step_cost kernel_cycles kernel_work inputs host_tensor".split()
                 ),
-                *(f"tests/runner/{n}.py" for n in "test_target test_mesh_choice".split()),
+                "tests/runner/test_target.py",
             ),
         ),
         Commit(
@@ -149,7 +149,7 @@ target; and what a device asks of plans that a mock does not check.
             model(
                 *(
                     f"tests/perf/{n}.py"
-                    for n in "zero_runner targets test_device_perf test_e2e_perf test_targets".split()
+                    for n in "zero_runner targets text_lengths test_device_perf test_e2e_perf test_targets".split()
                 )
             )
             + model("tests/test_plan.py"),
@@ -254,7 +254,7 @@ that returns constants serves.
                     f"tests/perf/{n}.py"
                     for n in (
                         "serving serving_workers bare_platform test_serving utilisation test_utilisation offered_load "
-                        "text_lengths mesh_worker many_chips test_many_chips".split()
+                        "mesh_worker many_chips test_many_chips".split()
                     )
                 )
             ),
@@ -331,7 +331,7 @@ with modelled math fidelity, and the frontier of precisions.
             model(
                 *(
                     f"tests/runner/test_{name}.py"
-                    for name in "mesh core_grid nine_rows spread forward_properties plan_properties".split()
+                    for name in "mesh mesh_choice core_grid nine_rows spread forward_properties plan_properties".split()
                 )
             )
             + model(

@@ -89,9 +89,11 @@ def test_the_core_series_is_of_a_size_to_read(tmp_path):
     assert not [path for path in git(tree, "ls-files").splitlines() if path.endswith((".svg", ".png"))]
 
 
-def test_no_patch_imports_what_a_later_one_brings(tmp_path):
+def test_no_patch_imports_what_a_later_one_or_another_series_brings(tmp_path):
     tree = tree_with(tmp_path, {"models/it.py": ""})
     for name in SERIES:
+        if after := SERIES[name].after:
+            git(tree, "checkout", "-q", "--detach", after)
         export(tree, tmp_path / name, "--series", name)
         for patch in sorted((tmp_path / name).glob("*.patch")):
             git(tree, "am", "-q", str(patch))
@@ -99,6 +101,7 @@ def test_no_patch_imports_what_a_later_one_brings(tmp_path):
             missing = check_patches.missing_imports(tree, [path for path in brought if path.endswith(".py")])
             # What else is missing is of a tt-metal tree.
             assert not [line for line in missing if MODEL.replace("/", ".") in line.split(" imports ")[1]], patch.name
+        git(tree, "tag", name)
 
 
 def test_the_core_series_names_neither_of_the_others():
