@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
+psutil = pytest.importorskip("psutil")
 pa = pytest.importorskip("pyarrow")
 import pyarrow.parquet as pq
 

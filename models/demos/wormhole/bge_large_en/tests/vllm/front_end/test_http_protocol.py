@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-import uvicorn
-import uvicorn.config
 
+pytest.importorskip("uvicorn")
 pytest.importorskip("httptools")
 
+import uvicorn.config  # noqa: E402
 from fastapi import FastAPI, Request  # noqa: E402
 
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.http_protocol import ignore_upgrades  # noqa: E402

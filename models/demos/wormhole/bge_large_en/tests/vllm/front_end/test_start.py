@@ -12,11 +12,11 @@ import sys
 from argparse import ArgumentParser, Namespace
 
 import pytest
-import uvicorn.config
-from pydantic import BaseModel, ValidationError, field_validator
 
 pytest.importorskip("vllm")
 
+import uvicorn.config  # noqa: E402
+from pydantic import BaseModel, ValidationError, field_validator  # noqa: E402
 from vllm import envs  # noqa: E402
 
 from models.demos.wormhole.bge_large_en.tests.vllm.forked import run_forked

@@ -21,9 +21,17 @@ from pathlib import Path
 
 import pytest
 
-from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
-from models.demos.wormhole.bge_large_en.tests.vllm.engine.test_metrics import samples
-from models.demos.wormhole.bge_large_en.tests.vllm.server import MAX_MODEL_LEN, NAME, Server, post, serving
+pytest.importorskip("prometheus_client")
+
+from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES  # noqa: E402
+from models.demos.wormhole.bge_large_en.tests.vllm.engine.test_metrics import samples  # noqa: E402
+from models.demos.wormhole.bge_large_en.tests.vllm.server import (  # noqa: E402
+    MAX_MODEL_LEN,
+    NAME,
+    Server,
+    post,
+    serving,
+)
 
 FOLDER = Path(__file__).parents[3] / "demo" / "monitoring"
 INTERVAL_S = 0.5  # between two scrapes

@@ -15,12 +15,14 @@ from contextlib import ExitStack
 
 import pytest
 
-from models.demos.wormhole.bge_large_en.demo import web_demo
-from models.demos.wormhole.bge_large_en.demo.search.passages import read_passages
-from models.demos.wormhole.bge_large_en.tests.vllm.engine.test_metrics import samples, total
-from models.demos.wormhole.bge_large_en.tests.vllm.server import NAME, post
-from models.demos.wormhole.bge_large_en.tests.vllm.web.browser import NARROW
-from models.demos.wormhole.bge_large_en.tests.vllm.web.conftest import FILES, SLOTS
+pytest.importorskip("prometheus_client")
+
+from models.demos.wormhole.bge_large_en.demo import web_demo  # noqa: E402
+from models.demos.wormhole.bge_large_en.demo.search.passages import read_passages  # noqa: E402
+from models.demos.wormhole.bge_large_en.tests.vllm.engine.test_metrics import samples, total  # noqa: E402
+from models.demos.wormhole.bge_large_en.tests.vllm.server import NAME, post  # noqa: E402
+from models.demos.wormhole.bge_large_en.tests.vllm.web.browser import NARROW  # noqa: E402
+from models.demos.wormhole.bge_large_en.tests.vllm.web.conftest import FILES, SLOTS  # noqa: E402
 
 QUERY = "how do insects find their food?"
 FIELD = "input[aria-label=Query]"
