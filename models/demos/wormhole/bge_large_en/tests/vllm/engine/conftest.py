@@ -7,18 +7,16 @@
 import sys
 from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
+from typing import TYPE_CHECKING
 from unittest.mock import MagicMock
 
 import pytest
 import torch
 
-pytest.importorskip("vllm")
+from models.demos.wormhole.bge_large_en.runner import target
 
-from vllm import ModelRegistry  # noqa: E402
-
-from models.demos.wormhole.bge_large_en.runner import target  # noqa: E402
-from models.demos.wormhole.bge_large_en.tests.vllm.engine.worker_doubles import ModelDouble, idle_worker  # noqa: E402
-from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker  # noqa: E402
+if TYPE_CHECKING:
+    from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker
 
 FAKE_TTNN = """
 from fake_device_log import cards, chips, log
@@ -57,6 +55,10 @@ def log() -> list:
 @pytest.fixture
 def double(monkeypatch, tmp_path, log) -> SimpleNamespace:
     """Stands in for ttnn (imported anew), a card's node and the model; all but the node write to `log`."""
+    from vllm import ModelRegistry
+
+    from models.demos.wormhole.bge_large_en.tests.vllm.engine.worker_doubles import ModelDouble
+
     state = SimpleNamespace(fails_in=None)
 
     def initialize_vllm_model(**arguments):
@@ -88,7 +90,9 @@ def double(monkeypatch, tmp_path, log) -> SimpleNamespace:
 
 
 @pytest.fixture
-def worker() -> Iterator[TTPoolingWorker]:
+def worker() -> Iterator["TTPoolingWorker"]:
+    from models.demos.wormhole.bge_large_en.tests.vllm.engine.worker_doubles import idle_worker
+
     config = MagicMock()
     config.additional_config = {"tt": {"max_device_batch": 4, "trace_region_size": 1000, "optimizations": "accuracy"}}
     config.model_config.max_model_len = 128

@@ -9,14 +9,17 @@ import urllib.request
 from types import SimpleNamespace
 
 import pytest
-from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.parser import text_string_to_metric_families
 
-from models.demos.wormhole.bge_large_en.runner.batch_plan import Place, Step
-from models.demos.wormhole.bge_large_en.tests.vllm.server import NAME, Server
-from models.demos.wormhole.bge_large_en.vllm_plugin.engine import metrics
-from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import DeviceMetrics
+pytest.importorskip("vllm")
+
+from prometheus_client import REGISTRY, CollectorRegistry, generate_latest  # noqa: E402
+from prometheus_client.multiprocess import MultiProcessCollector  # noqa: E402
+from prometheus_client.parser import text_string_to_metric_families  # noqa: E402
+
+from models.demos.wormhole.bge_large_en.runner.batch_plan import Place, Step  # noqa: E402
+from models.demos.wormhole.bge_large_en.tests.vllm.server import NAME, Server  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine import metrics  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import DeviceMetrics  # noqa: E402
 
 PACKED = Step(8, 256, True, (Place(0, 0, 0), Place(1, 0, 32), Place(2, 5, 0)))
 ALONE = Step(1, 32, False, (Place(0, 0, 0),))

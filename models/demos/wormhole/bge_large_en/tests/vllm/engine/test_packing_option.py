@@ -8,15 +8,18 @@ import json
 from types import SimpleNamespace
 
 import pytest
-import torch
 
-from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
-from models.demos.wormhole.bge_large_en.runner.batch_plan import default_buckets
-from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
-from models.demos.wormhole.bge_large_en.tests.vllm.engine.test_metrics import ask, samples, total
-from models.demos.wormhole.bge_large_en.tests.vllm.server import NAME, assert_like, serving
-from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker
-from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
+pytest.importorskip("vllm")
+
+import torch  # noqa: E402
+
+from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder  # noqa: E402
+from models.demos.wormhole.bge_large_en.runner.batch_plan import default_buckets  # noqa: E402
+from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES  # noqa: E402
+from models.demos.wormhole.bge_large_en.tests.vllm.engine.test_metrics import ask, samples, total  # noqa: E402
+from models.demos.wormhole.bge_large_en.tests.vllm.server import NAME, assert_like, serving  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions  # noqa: E402
 
 
 @pytest.mark.parametrize(
