@@ -55,9 +55,8 @@ class Cluster:
         os.environ.setdefault("RAY_worker_niceness", "0")  # and not 15: whatever else runs would keep the cards waiting
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # a task has one CPU
         if address is None:
-            os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = (
-                "0"  # the one name of "on loopback", in what Ray starts too
-            )
+            # The one name of "on loopback", in what Ray starts too.
+            os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
         import ray
 
         quiet = dict(log_to_driver=False, logging_level=logging.ERROR, configure_logging=True)

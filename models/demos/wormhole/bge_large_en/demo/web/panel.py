@@ -86,9 +86,8 @@ def server_rows(now: Samples, before: Samples | None) -> dict[str, str]:
     }
     if before is not None and now.at > before.at:
         busy = now.total("vllm:tt_busy_seconds_total") - before.total("vllm:tt_busy_seconds_total")
-        rows["Device busy"] = (
-            f"{max(0.0, busy) / (now.at - before.at) / max(1, len(now.labels('vllm:tt_engine_info'))):.0%}"
-        )
+        share = max(0.0, busy) / (now.at - before.at) / max(1, len(now.labels("vllm:tt_engine_info")))
+        rows["Device busy"] = f"{share:.0%}"
     return rows
 
 

@@ -19,11 +19,7 @@ import torch
 from models.demos.wormhole.bge_large_en.demo.checkpoints import MINILM_PACKAGES, registry_minilm
 from models.demos.wormhole.bge_large_en.reference.bert import ReferenceEncoder
 from models.demos.wormhole.bge_large_en.reference.seeded_checkpoint import write_seeded_checkpoint
-from models.demos.wormhole.bge_large_en.tests.family.seeded_family import (
-    TINY_BERT,
-    bert_tokenizer,
-    write_cross_encoder,
-)
+from models.demos.wormhole.bge_large_en.tests.family.seeded_family import TINY_BERT, bert_tokenizer, write_cross_encoder
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES
 from models.demos.wormhole.bge_large_en.tests.vllm.server import API_SERVER, MAX_MODEL_LEN, NAME, Server, serving
 from models.demos.wormhole.bge_large_en.vllm_plugin.quick_exit import quick_exit

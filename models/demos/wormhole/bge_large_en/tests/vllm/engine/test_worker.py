@@ -16,9 +16,7 @@ pytest.importorskip("vllm")
 from vllm.v1.executor import Executor  # noqa: E402
 
 from models.demos.wormhole.bge_large_en.runner import target  # noqa: E402
-from models.demos.wormhole.bge_large_en.tests.vllm.engine.worker_doubles import (  # noqa: E402
-    start,
-)
+from models.demos.wormhole.bge_large_en.tests.vllm.engine.worker_doubles import start  # noqa: E402
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import STEP_ROWS_KEY, PoolingOptions  # noqa: E402

@@ -14,9 +14,7 @@ pytest.importorskip("vllm")
 
 from vllm.v1.engine.utils import CoreEngineProcManager  # noqa: E402
 
-from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.engine_ends import (  # noqa: E402
-    leave_them_to_who_stops,
-)
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.engine_ends import leave_them_to_who_stops  # noqa: E402
 
 
 class Process:
