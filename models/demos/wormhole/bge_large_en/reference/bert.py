@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 import torch
-from transformers import AutoModel, AutoTokenizer, PreTrainedConfig, PreTrainedModel
+from transformers import AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedModel
 
 _POOLING_KEYS = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}
 
@@ -40,7 +40,7 @@ class ReferenceEncoder:
         return cls(model, asked[0], "Normalize" in kinds, AutoTokenizer.from_pretrained(path))
 
     @property
-    def config(self) -> PreTrainedConfig:
+    def config(self) -> PretrainedConfig:
         return self.model.config
 
     @torch.no_grad()
