@@ -108,6 +108,8 @@ def prometheus(server: Server, folder: Path) -> Iterator[Callable[[str], list]]:
             with urllib.request.urlopen(f"http://{address}/api/v1/query?{words}", timeout=30) as answer:
                 return json.load(answer)["data"]["result"]
         except urllib.error.HTTPError as error:
+            if error.code == 503:  # until it is ready
+                raise
             raise AssertionError(f"{query}: {error.read().decode()}") from None
 
     try:
