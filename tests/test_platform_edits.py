@@ -102,6 +102,7 @@ def test_the_changed_platform_does_what_it_should(tool, tmp_path, monkeypatch, f
         config = SimpleNamespace(
             model_config=SimpleNamespace(model=model, hf_config=hf_config, **kind),
             parallel_config=SimpleNamespace(worker_cls="auto"),
+            scheduler_config=SimpleNamespace(scheduler_cls=None),
             lora_config=None,
         )
         platform.check_and_update_config(config)

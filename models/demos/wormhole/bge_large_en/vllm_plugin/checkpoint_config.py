@@ -4,7 +4,8 @@
 
 """What a checkpoint says of its vectors, put into vLLM's configuration where vLLM reads it wrongly or not at all."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from vllm.logger import init_logger
 
@@ -46,10 +47,9 @@ def pool_as_the_checkpoint(model_config: "ModelConfig") -> None:
     if getattr(pooler, "seq_pooling_type", None) is None:  # the fork's vLLM has another name for it
         return
     from vllm.transformers_utils.config import get_pooling_config
-    from vllm.transformers_utils.repo_utils import get_hf_file_to_dict
 
     model = (model_config.model, model_config.revision)
-    found = pooled_by(lambda name: get_hf_file_to_dict(name, *model), model_config.model)
+    found = pooled_by(lambda name: _read(name, *model), model_config.model)
     read = get_pooling_config(*model) or {}  # what vLLM makes of it
     default = read.get("seq_pooling_type", "CLS")
     asked = getattr(pooler, "pooling_type", None) or (
@@ -65,7 +65,16 @@ def pool_as_the_checkpoint(model_config: "ModelConfig") -> None:
     pooler.seq_pooling_type = wanted
     if pooler.use_activation in (None, read.get("use_activation")):
         pooler.use_activation = found.normalize
-    _tell(get_hf_file_to_dict("config_sentence_transformers.json", *model) or {}, found.normalize)
+    _tell(_read("config_sentence_transformers.json", *model) or {}, found.normalize)
+
+
+def _read(name: str, model: str, revision: str | None) -> Any:
+    """A checkpoint's JSON file; None where there is none: of a folder vLLM 0.16 asks the hub for what is not in it."""
+    from vllm.transformers_utils.repo_utils import get_hf_file_to_dict
+
+    if Path(model).is_dir() and not (Path(model) / name).is_file():
+        return None
+    return get_hf_file_to_dict(name, model, revision)
 
 
 def _tell(config: dict, normalize: bool) -> None:

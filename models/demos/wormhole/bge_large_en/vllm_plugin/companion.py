@@ -39,7 +39,8 @@ def configure_pooling(vllm_config: "VllmConfig") -> None:
         raise ValueError("VLLM_USE_V1 is 0 or not set; the TT pooling worker needs vLLM's V1 engine: set VLLM_USE_V1=1")
     replicas = vllm_config.parallel_config.data_parallel_size
     # The fork's engines exchange sampled token ids after each step, and its ranks share one mesh.
-    if replicas > 1 and getattr(current_platform, "requires_gathered_batch_dp", bool)():
+    # Of a platform that has no such method vLLM says None.
+    if replicas > 1 and (gathers := getattr(current_platform, "requires_gathered_batch_dp", None)) and gathers():
         raise ValueError(f"data_parallel_size is {replicas}; this backend serves pooling models with 1 only")
     TTPoolingPlatform.check_and_update_config(vllm_config)
 
@@ -72,10 +73,12 @@ def attach(platform: type["Platform"]) -> None:
         configure(vllm_config)
 
     @classmethod  # type: ignore[misc]
-    def validate_request(cls, processed_inputs: "EngineInput", params) -> None:
+    def validate_request(cls, *given, **named) -> None:
+        # vLLM 0.16 gives them by name, and the prompt too.
+        processed_inputs, params = given or (named["processed_inputs"], named["params"])
         if platform._tt_pooling and isinstance(params, PoolingParams):
             check_pooling_request(processed_inputs, params)
-        validate(processed_inputs, params)
+        validate(*given, **named)
 
     platform.check_and_update_config, platform.validate_request = check_and_update_config, validate_request
 

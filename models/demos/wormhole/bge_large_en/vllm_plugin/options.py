@@ -31,7 +31,7 @@ class PoolingOptions:
         vector depends, a little, on its neighbours.
     batch_fill_wait_us: microseconds that a batch smaller than a device step waits for more requests; 0 is not at all.
     overlap_steps: begin device steps before the last engine step's vectors are sent (engine/flow.py); false for vLLM's
-        own scheduler, and in the fork.
+        own scheduler.
     max_body_bytes: of a request. max_inputs_per_request: in a list of inputs. max_ids_per_input: token ids in an input,
     of which those beyond the model's length need truncate_prompt_tokens, and tokens of a text to /tokenize.
     step_timeout_s: seconds without an answer to a device step after which the engine ends; 0 is never. None for
@@ -133,6 +133,8 @@ STEP_ROWS_KEY = "_tt_step_rows"
 FRONT_KEY = "_tt_front"
 # And its Flow, for a scheduler in the same process.
 FLOW_KEY = "_tt_flow"
+# And our scheduler, where Tenstorrent's platforms set theirs after ours was chosen.
+SCHEDULER_KEY = "_tt_scheduler"
 
 
 def step_rows(additional_config: Mapping | None) -> int:

@@ -7,7 +7,6 @@
 import os
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -17,8 +16,7 @@ from vllm.platforms.interface import Platform, PlatformEnum
 from models.demos.wormhole.bge_large_en.runner.batch_plan import SEQUENCES
 from models.demos.wormhole.bge_large_en.runner.mesh import VISIBLE, visible_cards, wanted_mesh
 from models.demos.wormhole.bge_large_en.runner.target import NoCard, target
-from models.demos.wormhole.bge_large_en.tt.dims import check_model_type
-from models.demos.wormhole.bge_large_en.vllm_plugin import CROSS_ENCODERS, SERVED
+from models.demos.wormhole.bge_large_en.vllm_plugin import CROSS_ENCODERS
 from models.demos.wormhole.bge_large_en.vllm_plugin.checkpoint_config import (
     accept_own_width,
     check_dims,
@@ -34,12 +32,17 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.pieces import chec
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.remote_engines import expect_remote_engines
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.short_requests import work_in_place
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.start import prepare, stop_when_told
-from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
+from models.demos.wormhole.bge_large_en.vllm_plugin.options import SCHEDULER_KEY, PoolingOptions
 from models.demos.wormhole.bge_large_en.vllm_plugin.quiet import be_calm
-from models.demos.wormhole.bge_large_en.vllm_plugin.versions import IS_FORK, VLLMValidationError
+from models.demos.wormhole.bge_large_en.vllm_plugin.unsupported import (
+    refuse_features,
+    refuse_model,
+    refuse_without_tokenizer,
+)
+from models.demos.wormhole.bge_large_en.vllm_plugin.versions import OWN_SCHEDULERS, VLLMValidationError
 
 if TYPE_CHECKING:  # vllm.config resolves the current platform while it is imported: a cycle
-    from vllm.config import ModelConfig, VllmConfig
+    from vllm.config import VllmConfig
     from vllm.inputs import EngineInput
     from vllm.pooling_params import PoolingParams
     from vllm.sampling_params import SamplingParams
@@ -49,7 +52,6 @@ if TYPE_CHECKING:  # vllm.config resolves the current platform while it is impor
 logger = init_logger("vllm.tt_pooling.platform")
 
 WORKER_CLASS = f"{__package__}.engine.worker.TTPoolingWorker"
-TOKENIZER_FILES = ("tokenizer.json", "vocab.txt")
 SCHEDULER = f"{__package__}.engine.flow_scheduler.FlowScheduler"
 FILLING_SCHEDULER = f"{__package__}.engine.batch_fill.BatchFillScheduler"
 
@@ -163,8 +165,8 @@ class TTPoolingPlatform(Platform):
         wanted_mesh(os.environ)
         groups = card_groups(visible_cards(os.environ), parallel.data_parallel_size_local or 1)
         cls._card_groups = groups if parallel.data_parallel_size > 1 else None
-        _refuse_model(model_config)
-        _refuse_features(vllm_config)
+        refuse_model(model_config)
+        refuse_features(vllm_config)
         check_dims(model_config)
         if set(model_config.architectures).isdisjoint(CROSS_ENCODERS):
             pool_as_the_checkpoint(model_config)
@@ -173,7 +175,7 @@ class TTPoolingPlatform(Platform):
         bound_tokenizing(options.max_ids_per_input)
         embed_in_pieces()
         work_in_place()
-        _refuse_without_tokenizer(model_config)
+        refuse_without_tokenizer(model_config)
         _schedule_whole_requests(vllm_config)
         _choose_scheduler(vllm_config, options)
         share_folder(vllm_config)
@@ -225,48 +227,6 @@ def _spawn_beside_ttnn() -> None:
         os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "spawn"
 
 
-def _refuse_model(model_config: "ModelConfig") -> None:
-    if model_config.runner_type != "pooling":
-        raise ValueError(
-            f"model {model_config.model!r} has runner type {model_config.runner_type!r}; the TT pooling platform "
-            "serves runner type 'pooling' only"
-        )
-    check_model_type(model_config.hf_config.model_type)
-    if set(SERVED).isdisjoint(model_config.architectures):
-        raise ValueError(
-            f"model {model_config.model!r} has architectures {model_config.architectures}; the TT pooling platform "
-            f"serves {list(SERVED)}"
-        )
-
-
-def _refuse_features(vllm_config: "VllmConfig") -> None:
-    parallel, model = vllm_config.parallel_config, vllm_config.model_config
-    profiler = getattr(getattr(vllm_config, "profiler_config", None), "profiler", None)  # the fork has none
-    refused = [  # name, value, the only value allowed, unsupported?; pipeline parallelism vLLM refuses itself
-        ("tensor_parallel_size", parallel.tensor_parallel_size, 1, parallel.tensor_parallel_size > 1),
-        ("lora_config", vllm_config.lora_config, None, vllm_config.lora_config is not None),
-        ("quantization", model.quantization, None, model.quantization is not None),
-        ("enable_prompt_embeds", model.enable_prompt_embeds, False, model.enable_prompt_embeds),
-        # transformers itself has all that a BERT encoder needs.
-        ("trust_remote_code", model.trust_remote_code, False, model.trust_remote_code),
-        ("convert", getattr(model, "convert", "auto"), "auto or embed", getattr(model, "convert", None) == "classify"),
-        # Of the worker's process; vLLM's own have nothing of the device in them.
-        ("profiler", profiler, None, profiler is not None),
-    ]
-    for name, value, allowed, unsupported in refused:
-        if unsupported:
-            raise ValueError(f"{name} is {value}; the TT pooling platform allows {allowed} only")
-
-
-def _refuse_without_tokenizer(model_config: "ModelConfig") -> None:
-    """Of a folder without a vocabulary transformers 5 makes a tokenizer of five tokens: every word becomes [UNK]."""
-    folder = Path(str(getattr(model_config, "tokenizer", None) or model_config.model))
-    if getattr(model_config, "skip_tokenizer_init", False) or not folder.is_dir():
-        return
-    if not any((folder / file).is_file() for file in TOKENIZER_FILES):
-        raise ValueError(f"tokenizer {str(folder)!r} holds neither {' nor '.join(TOKENIZER_FILES)}; one is needed")
-
-
 def _schedule_whole_requests(vllm_config: "VllmConfig") -> None:
     """An encoder needs every token of a text in one step, and no token budget may split or thin out a batch."""
     scheduler, cache = vllm_config.scheduler_config, vllm_config.cache_config
@@ -286,17 +246,24 @@ def _schedule_whole_requests(vllm_config: "VllmConfig") -> None:
             log = told if value == budget else logger.warning
             log("%s: %s -> %s, because an encoder takes each text whole, in one step", name, given, value)
             setattr(config, name, value)
+    if cache.block_size is None and not hasattr(Platform, "update_block_size_for_backend"):
+        cache.block_size = 16  # of no cache, but the fork's vLLM 0.16 leaves it to the platform and reckons with it
     if hasattr(scheduler, "verify_max_model_len"):  # the fork verifies when the configuration is made
         scheduler.verify_max_model_len(vllm_config.model_config.max_model_len)
 
 
 def _choose_scheduler(vllm_config: "VllmConfig", options: PoolingOptions) -> None:
-    """One that overlaps engine steps, unless a user or an option asks for another, or that was not tried there."""
+    """One that overlaps engine steps, unless a user or an option asks for another; noted for the worker (load_model)."""
     scheduler, wait = vllm_config.scheduler_config, options.batch_fill_wait_us
-    if wait and scheduler.scheduler_cls not in (None, FILLING_SCHEDULER):
+    noted = vllm_config.additional_config or {}
+    if SCHEDULER_KEY in noted:  # chosen before, in the API server
+        scheduler.scheduler_cls = noted[SCHEDULER_KEY]
+        return
+    if wait and scheduler.scheduler_cls not in OWN_SCHEDULERS:
         raise ValueError(
             f"scheduler_cls is {scheduler.scheduler_cls!r}; "
             f"allowed with additional_config['tt']['batch_fill_wait_us'] = {wait}: none"
         )
-    if scheduler.scheduler_cls is None and (wait or options.overlap_steps and not IS_FORK):
+    if scheduler.scheduler_cls in OWN_SCHEDULERS and (wait or options.overlap_steps):
         scheduler.scheduler_cls = FILLING_SCHEDULER if wait else SCHEDULER
+        vllm_config.additional_config = {**noted, SCHEDULER_KEY: scheduler.scheduler_cls}

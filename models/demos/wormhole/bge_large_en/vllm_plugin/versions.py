@@ -12,39 +12,48 @@ from contextlib import suppress
 from dataclasses import MISSING, fields
 from functools import cache
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
+    from vllm.config import ModelConfig
     from vllm.pooling_params import PoolingParams
     from vllm.renderers.params import TokenizeParams
+    from vllm.v1.core.sched.output import SchedulerOutput
     from vllm.v1.outputs import ModelRunnerOutput
     from vllm.v1.worker.worker_base import CompilationTimes
 
 __all__ = [
-    "IS_FORK",
+    "OWN_SCHEDULERS",
     "RUNNING_LIMITS",
+    "TELLS_OPTIONS",
     "VLLMValidationError",
     "batch_answer",
     "batch_bytes",
     "batch_progress",
     "compilation_times",
     "cut_engine_inputs",
+    "empty_step",
     "generation_error",
     "prompt_of",
     "refuse_as_values",
+    "registered_class",
     "runner_output",
     "with_prompt",
     "write_batch",
 ]
 
-IS_FORK = False
+# What scheduler_cls is where nobody asked for one.
+OWN_SCHEDULERS: tuple[str | None, ...] = (None,)
+TELLS_OPTIONS = True  # whether an API server's middleware finds its command line in app.state.args
 try:
     from vllm.exceptions import VLLMValidationError
 except ImportError:
-    IS_FORK = True
+    OWN_SCHEDULERS = ("vllm.v1.core.sched.scheduler.Scheduler", "vllm.core.scheduler.Scheduler")
+    TELLS_OPTIONS = False
 
     class VLLMValidationError(ValueError):  # type: ignore[no-redef]
         """A refused request; the fork answers 400 to any ValueError. parameter: the request's field."""
@@ -81,6 +90,24 @@ def compilation_times(seconds: float) -> "CompilationTimes | None":
     except ImportError:
         return None
     return CompilationTimes(language_model=seconds, encoder=0.0)
+
+
+def empty_step() -> "SchedulerOutput":
+    """With nothing scheduled."""
+    from vllm.v1.core.sched.output import CachedRequestData, SchedulerOutput
+
+    if hasattr(SchedulerOutput, "make_empty"):
+        return SchedulerOutput.make_empty()
+    return SchedulerOutput([], CachedRequestData.make_empty(), {}, 0, {}, {}, [], set(), [], {}, None)  # vLLM 0.10
+
+
+def registered_class(architectures: list[str], model_config: "ModelConfig") -> Any:
+    """Of the first of these names that vLLM knows a class for."""
+    from vllm import ModelRegistry
+
+    resolve = ModelRegistry.resolve_model_cls
+    takes_config = len(signature(resolve).parameters) > 1  # not in vLLM 0.10
+    return (resolve(architectures, model_config) if takes_config else resolve(architectures))[0]
 
 
 def runner_output(req_ids: list[str], vectors: "list[torch.Tensor]") -> "ModelRunnerOutput":

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from vllm.v1.outputs import EMPTY_MODEL_RUNNER_OUTPUT, ModelRunnerOutput
-from vllm.v1.worker.worker_base import CompilationTimes, WorkerBase
+from vllm.v1.worker.worker_base import WorkerBase
 
 from models.demos.wormhole.bge_large_en.runner.batch_plan import (
     MAX_TEXTS,
@@ -26,6 +26,7 @@ from models.demos.wormhole.bge_large_en.tests.perf.plan_cost import bucket_costs
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.metrics import DeviceMetrics, shared_folder
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker, use_one_host_thread
+from models.demos.wormhole.bge_large_en.vllm_plugin.versions import compilation_times
 
 SLOWER = "BGE_SLEEPING_DEVICE_SLOWER"
 
@@ -142,8 +143,8 @@ class BareWorker(WorkerBase):
     def initialize_from_config(self, kv_cache_config) -> None:
         """No cache."""
 
-    def compile_or_warm_up_model(self) -> CompilationTimes:
-        return CompilationTimes(language_model=0.0, encoder=0.0)
+    def compile_or_warm_up_model(self):
+        return compilation_times(0.0)
 
     def execute_model(self, scheduler_output) -> ModelRunnerOutput:
         req_ids = [request.req_id for request in scheduler_output.scheduled_new_reqs]

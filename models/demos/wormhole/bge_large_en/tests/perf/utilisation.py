@@ -21,6 +21,7 @@ estimate, which is said. Printed for each load:
 """
 
 import argparse
+import gc
 import json
 import os
 import sys
@@ -53,13 +54,13 @@ async def engine(folder: Path, options: dict) -> AsyncIterator[tuple[Ask, Callab
     from prometheus_client import REGISTRY, generate_latest
     from vllm.engine.arg_utils import AsyncEngineArgs
     from vllm.pooling_params import PoolingParams
-    from vllm.utils.gc_utils import freeze_gc_heap
     from vllm.v1.engine.async_llm import AsyncLLM
 
     flags = {"model": str(folder), "served_model_name": NAME, "skip_tokenizer_init": True, "worker_cls": WORKER}
     flags["additional_config"] = {"tt": options}
     running = AsyncLLM.from_engine_args(AsyncEngineArgs(max_model_len=MAX_LENGTH, max_num_seqs=64, **flags))
-    freeze_gc_heap()  # as the API server does: Python's rare full collection stops it for a third of a second
+    gc.collect()  # as the API server does: Python's rare full collection stops it for a third of a second
+    gc.freeze()
     numbers = count()
 
     async def ask(tokens: int) -> None:

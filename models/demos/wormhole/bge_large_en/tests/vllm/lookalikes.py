@@ -233,6 +233,8 @@ class TTPlatform(Platform):
         if not set(archs) & set(ModelRegistry.get_supported_archs()):
             raise ValueError(f"No TT model architecture is registered for {archs}")
 
+        vllm_config.scheduler_config.scheduler_cls = "vllm_tt_plugin.scheduler.TTScheduler"
+
     @classmethod
     def validate_request(cls, processed_inputs, params) -> None:
         """Raises if this request is unsupported"""

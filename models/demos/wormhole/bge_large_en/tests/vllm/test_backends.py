@@ -22,6 +22,7 @@ pytest.importorskip("vllm")
 PATCHER = REPOSITORY / "scripts" / "integrate_vllm.py"
 patching = pytest.mark.skipif(not PATCHER.exists(), reason="integrate_vllm.py is of the standalone repository")
 WORKER = f"{PLUGIN}.engine.worker.TTPoolingWorker"
+SCHEDULER = f"{PLUGIN}.engine.flow_scheduler.FlowScheduler"
 OURS, THEIRS = f"{PLUGIN}.platform.TTPoolingPlatform", "vllm_tt_plugin.platform.TTPlatform"
 SMALL = {"hidden_size": 64, "intermediate_size": 64, "num_attention_heads": 1, "num_hidden_layers": 1}
 BERT = {"architectures": ["BertModel"], "model_type": "bert", "vocab_size": 1000, **SMALL}
@@ -50,6 +51,7 @@ def look(model):
     check = lambda ids: attempt(lambda: current_platform.validate_request(request(ids), params))
     return {
         "worker": config.parallel_config.worker_cls,
+        "scheduler": (config.additional_config or {}).get("_tt_scheduler"),
         "budget": config.scheduler_config.max_num_batched_tokens,
         "chunked": config.scheduler_config.enable_chunked_prefill,
         "architectures": config.model_config.hf_config.architectures,
@@ -142,6 +144,7 @@ def test_the_plugins_platform_serves_encoders_with_our_worker(found, combination
     assert (xlmr["worker"], xlmr["architectures"]) == (WORKER, ["TTXLMRobertaModel"])
     assert (cross["worker"], cross["architectures"]) == (WORKER, ["TTBertForSequenceClassification"])
     assert bert["worker"] == WORKER and bert["architectures"] == ["TTBertModel"]
+    assert bert["scheduler"] == SCHEDULER and llama["scheduler"] is None  # set by the worker, after theirs
     assert bert["budget"] == 4 * 128 and bert["chunked"] is False
     assert bert["good"] is None
     assert bert["negative"].startswith("VLLMValidationError: token id -2 is outside the model's vocabulary of 1000")

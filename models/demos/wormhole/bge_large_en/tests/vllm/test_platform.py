@@ -18,11 +18,8 @@ pytest.importorskip("vllm")
 
 from vllm.exceptions import VLLMValidationError  # noqa: E402
 
-from models.demos.wormhole.bge_large_en.vllm_plugin.platform import (  # noqa: E402
-    TTPoolingPlatform,
-    _refuse_without_tokenizer,
-    _spawn_beside_ttnn,
-)
+from models.demos.wormhole.bge_large_en.vllm_plugin.platform import TTPoolingPlatform, _spawn_beside_ttnn  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.unsupported import refuse_without_tokenizer  # noqa: E402
 
 OURS = f"{vllm_plugin.__name__}.platform.TTPoolingPlatform"
 BERT = {"architectures": ["BertModel"], "model_type": "bert", "vocab_size": 30522, "max_position_embeddings": 512}
@@ -289,10 +286,10 @@ def test_refused_before_any_device_work(configured, case, said):
 def test_a_folder_without_a_vocabulary_is_refused(tmp_path):
     config = SimpleNamespace(model=str(tmp_path), tokenizer=str(tmp_path), skip_tokenizer_init=False)
     with pytest.raises(ValueError, match="holds neither tokenizer.json nor vocab.txt"):
-        _refuse_without_tokenizer(config)
-    _refuse_without_tokenizer(SimpleNamespace(model="a/name-of-the-hub"))
+        refuse_without_tokenizer(config)
+    refuse_without_tokenizer(SimpleNamespace(model="a/name-of-the-hub"))
     (tmp_path / "vocab.txt").touch()
-    _refuse_without_tokenizer(config)
+    refuse_without_tokenizer(config)
 
 
 def test_modelless_configuration_is_left_alone():

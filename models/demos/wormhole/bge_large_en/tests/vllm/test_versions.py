@@ -2,7 +2,8 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the plugin does where vLLM is the 0.10 of Tenstorrent's fork, or 0.33, on stand-ins for what is different there."""
+"""What the plugin does where vLLM is the 0.10 or the 0.16 of Tenstorrent's fork, or 0.33, on stand-ins for what is
+different there; tests/vllm/backends has the fork itself."""
 
 import asyncio
 import dataclasses
@@ -15,16 +16,24 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-pytest.importorskip("vllm")
+vllm = pytest.importorskip("vllm")
 
-from vllm import envs, platforms  # noqa: E402
+from starlette.datastructures import State  # noqa: E402
+from vllm.platforms.interface import Platform  # noqa: E402
+from vllm.renderers.base import BaseRenderer  # noqa: E402
+from vllm.renderers.params import TokenizeParams  # noqa: E402
+from vllm.transformers_utils import repo_utils  # noqa: E402
 from vllm.v1 import outputs  # noqa: E402
+from vllm.v1.core.sched import output  # noqa: E402
+from vllm.v1.engine.utils import CoreEngineProcManager  # noqa: E402
 from vllm.v1.worker import worker_base  # noqa: E402
 
-from models.demos.wormhole.bge_large_en import vllm_plugin  # noqa: E402
-from models.demos.wormhole.bge_large_en.vllm_plugin import companion, versions  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin import checkpoint_config, platform, versions  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.pooled_outputs import to_runner_output  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end import api_guard, request_limits  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.engine_ends import leave_them_to_who_stops  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.long_texts import bound_tokenizing  # noqa: E402
 
 
 @dataclasses.dataclass
@@ -71,6 +80,65 @@ def test_a_refusal_is_a_value_error_where_vllm_has_no_class_for_it(monkeypatch):
     spec.loader.exec_module(old)
     error = old.VLLMValidationError("no tokens", parameter="input")
     assert isinstance(error, ValueError) and str(error) == "no tokens" and error.parameter == "input"
+    # There a scheduler that nobody asked for has a name, and a server's options are nowhere to be found.
+    assert None in versions.OWN_SCHEDULERS and versions.TELLS_OPTIONS
+    assert "vllm.v1.core.sched.scheduler.Scheduler" in old.OWN_SCHEDULERS and not old.TELLS_OPTIONS
+
+
+def test_the_guard_of_keys_refuses_to_guess_them(monkeypatch):
+    monkeypatch.setattr(api_guard, "TELLS_OPTIONS", False)
+    with pytest.raises(RuntimeError, match="ApiKeyGuard can't know --api-key"):
+        api_guard.ApiKeyGuard(None)
+
+
+def test_limits_are_of_the_configuration_where_a_server_keeps_no_options(monkeypatch):
+    monkeypatch.setattr(request_limits, "TELLS_OPTIONS", False)
+    model = SimpleNamespace(get_vocab_size=lambda: 9, pooler_config=None)
+    config = SimpleNamespace(additional_config={"tt": {"max_body_bytes": 77}}, model_config=model)
+    options, limits = request_limits.options_and_limits(State({"vllm_config": config}))
+    assert options.max_body_bytes == 77 and limits.vocab_size == 9
+
+
+@dataclasses.dataclass
+class OldStep:
+    """The fields of vLLM 0.10's SchedulerOutput that have no default."""
+
+    scheduled_new_reqs: list
+    scheduled_cached_reqs: object
+    num_scheduled_tokens: dict
+    total_num_scheduled_tokens: int
+    scheduled_spec_decode_tokens: dict
+    scheduled_encoder_inputs: dict
+    num_common_prefix_blocks: list
+    finished_req_ids: set
+    free_encoder_input_ids: list
+    structured_output_request_ids: dict
+    grammar_bitmask: object
+
+
+@pytest.mark.parametrize("kind", [output.SchedulerOutput, OldStep])
+def test_an_empty_step_where_vllm_makes_one_and_where_not(monkeypatch, kind):
+    monkeypatch.setattr(output, "SchedulerOutput", kind)
+    empty = versions.empty_step()
+    assert type(empty) is kind and empty.total_num_scheduled_tokens == 0
+    assert not hasattr(kind, "make_empty") or empty == kind.make_empty()
+    assert empty.num_scheduled_tokens == {} and empty.finished_req_ids == set() and not empty.scheduled_new_reqs
+
+
+def test_a_model_is_looked_up_with_its_configuration_where_vllm_takes_one(monkeypatch):
+    asked = []
+    new = SimpleNamespace(resolve_model_cls=lambda names, config: asked.append((names, config)) or ("class", "name"))
+    old = SimpleNamespace(resolve_model_cls=lambda names: asked.append(names) or ("class", "name"))
+    for registry in (new, old):
+        monkeypatch.setattr(vllm, "ModelRegistry", registry)
+        assert versions.registered_class(["TTBertModel"], "configuration") == "class"
+    assert asked == [(["TTBertModel"], "configuration"), ["TTBertModel"]]
+
+
+def test_an_engine_without_a_monitor_of_processes_is_left_alone(monkeypatch):
+    monkeypatch.delattr(CoreEngineProcManager, "monitor_engine_liveness")
+    leave_them_to_who_stops()
+    assert not hasattr(CoreEngineProcManager, "monitor_engine_liveness")
 
 
 @pytest.mark.parametrize(
@@ -89,62 +157,42 @@ def test_the_worker_answers_what_the_forks_engine_calls(architecture, task):
     assert worker.initialize_cache(num_gpu_blocks=1, num_cpu_blocks=0) is None
 
 
-def test_our_platform_steps_back_where_tenstorrents_is_built_in(monkeypatch):
-    monkeypatch.setattr(envs, "VLLM_PLUGINS", ["tt_bge"], raising=False)
-    assert vllm_plugin.platform_plugin() == vllm_plugin.PLATFORM_CLASS
-    monkeypatch.setitem(platforms.builtin_platform_plugins, "tt", lambda: "vllm.platforms.tt.TTPlatform")
-    assert vllm_plugin.platform_plugin() is None
+# --- 0.16 ------------------------------------------------------------------------------------------------------------
 
 
-def configuration(replicas: int) -> SimpleNamespace:
-    return SimpleNamespace(parallel_config=SimpleNamespace(data_parallel_size=replicas))
+def test_texts_keep_vllms_own_limit_where_its_server_tokenises_elsewhere(monkeypatch):
+    monkeypatch.setattr(BaseRenderer, "get_async_tokenizer", None, raising=False)
+    before = BaseRenderer._tokenize_prompt, TokenizeParams._text_len_check
+    bound_tokenizing(100)
+    assert (BaseRenderer._tokenize_prompt, TokenizeParams._text_len_check) == before
 
 
-def test_the_v0_engine_is_refused(monkeypatch):
-    monkeypatch.setattr(envs, "VLLM_USE_V1", False, raising=False)
-    with pytest.raises(ValueError, match="VLLM_USE_V1 is 0 or not set.* set VLLM_USE_V1=1"):
-        companion.configure_pooling(configuration(1))
+def test_an_engine_that_has_grammars_gets_a_steps_answer(monkeypatch):
+    monkeypatch.setattr(TTPoolingWorker, "execute_model", lambda self, scheduled: f"answer to {scheduled}")
+    assert object.__new__(TTPoolingWorker).execute_model_with_grammar("a step", None) == "answer to a step"
 
 
-def test_replicas_that_exchange_tokens_are_refused(monkeypatch):
-    configured = []
-    monkeypatch.setattr(companion.TTPoolingPlatform, "check_and_update_config", configured.append)
-    gathers = SimpleNamespace(requires_gathered_batch_dp=lambda: True)
-    monkeypatch.setattr(platforms, "_current_platform", gathers)
-    with pytest.raises(ValueError, match="data_parallel_size is 2; .* with 1 only"):
-        companion.configure_pooling(configuration(2))
-    companion.configure_pooling(configuration(1))
-    monkeypatch.setattr(platforms, "_current_platform", SimpleNamespace())
-    companion.configure_pooling(configuration(2))
-    assert len(configured) == 2
+def test_a_folder_is_not_asked_of_the_hub(monkeypatch, tmp_path):
+    (tmp_path / "modules.json").write_text("[]")
+    asked = []
+    monkeypatch.setattr(repo_utils, "get_hf_file_to_dict", lambda name, *model: asked.append((name, *model)) or {})
+    assert checkpoint_config._read("config_sentence_transformers.json", str(tmp_path), None) is None
+    assert checkpoint_config._read("modules.json", str(tmp_path), None) == {}
+    assert checkpoint_config._read("modules.json", "BAAI/bge-large-en-v1.5", "main") == {}
+    assert asked == [("modules.json", str(tmp_path), None), ("modules.json", "BAAI/bge-large-en-v1.5", "main")]
 
 
-def test_only_the_official_plugins_platform_is_touched():
-    other = type("TTPlatform", (), {"__module__": "tt_vllm_plugin.platform"})
-    before = dict(vars(other))
-    companion.attach(other)
-    assert dict(vars(other)) == before
-
-
-def test_attaching_twice_wraps_once():
-    calls = []
-    kind = type(
-        "TTPlatform",
-        (),
-        {
-            "__module__": "vllm_tt_plugin.platform",
-            "check_and_update_config": classmethod(lambda cls, config: calls.append(config)),
-            "validate_request": classmethod(lambda cls, inputs, params: calls.append(params)),
-        },
-    )
-    companion.attach(kind)
-    first = vars(kind)["check_and_update_config"]
-    companion.attach(kind)
-    assert vars(kind)["check_and_update_config"] is first
-    generative = SimpleNamespace(model_config=SimpleNamespace(runner_type="generate", architectures=["BertModel"]))
-    kind.check_and_update_config(generative)
-    kind.validate_request("inputs", "sampling")
-    assert calls == [generative, "sampling"]
+@pytest.mark.parametrize("chosen_by", ["vLLM", "platform"])
+def test_a_block_size_that_vllm_leaves_to_the_platform(monkeypatch, chosen_by):
+    if chosen_by == "platform":
+        monkeypatch.delattr(Platform, "update_block_size_for_backend")
+    names = ("enable_chunked_prefill", "long_prefill_token_threshold", "async_scheduling", "max_num_batched_tokens")
+    scheduler = SimpleNamespace(max_num_seqs=4, **dict.fromkeys(names, 0))
+    cache = SimpleNamespace(enable_prefix_caching=False, block_size=None)
+    model = SimpleNamespace(max_model_len=8)
+    config = SimpleNamespace(scheduler_config=scheduler, cache_config=cache, model_config=model)
+    platform._schedule_whole_requests(config)
+    assert cache.block_size == {"vLLM": None, "platform": 16}[chosen_by]
 
 
 # --- 0.33 ------------------------------------------------------------------------------------------------------------

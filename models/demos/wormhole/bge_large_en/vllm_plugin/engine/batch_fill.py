@@ -10,6 +10,7 @@ from vllm.v1.core.sched.output import SchedulerOutput
 
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.flow_scheduler import FlowScheduler
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions, step_rows
+from models.demos.wormhole.bge_large_en.vllm_plugin.versions import empty_step
 
 
 class BatchFillScheduler(FlowScheduler):
@@ -30,12 +31,12 @@ class BatchFillScheduler(FlowScheduler):
         if self._waiting_since is None:
             self._waiting_since = time.monotonic()
 
-    def schedule(self, throttle_prefills: bool = False) -> SchedulerOutput:
+    def schedule(self, *args, **kwargs) -> SchedulerOutput:
         held = 0 < len(self.waiting) < self._rows and not self.running
         if held and self._waiting_since is not None and time.monotonic() - self._waiting_since < self._wait:
-            return SchedulerOutput.make_empty()
+            return empty_step()
         self._waiting_since = None
-        return super().schedule(throttle_prefills)
+        return super().schedule(*args, **kwargs)
 
     def update_from_output(self, scheduler_output, model_runner_output) -> dict:
         if not scheduler_output.total_num_scheduled_tokens and self._waiting_since is not None:

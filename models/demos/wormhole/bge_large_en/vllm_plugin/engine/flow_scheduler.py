@@ -11,7 +11,7 @@ from vllm.v1.core.sched.scheduler import Scheduler
 from vllm.v1.request import Request
 
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import FLOW_KEY
-from models.demos.wormhole.bge_large_en.vllm_plugin.versions import RUNNING_LIMITS
+from models.demos.wormhole.bge_large_en.vllm_plugin.versions import RUNNING_LIMITS, empty_step
 
 
 class FlowScheduler(Scheduler):
@@ -36,7 +36,7 @@ class FlowScheduler(Scheduler):
         """Of those that wait as many as may run beside those under way, which vLLM would go on with, having no text of
         theirs left. None while they could not begin: until then they wait by vLLM's own count."""
         if self._flow is not None and not self._flow.takes(len(self.waiting)):
-            return SchedulerOutput.make_empty()
+            return empty_step()
         if not self.running:
             return super().schedule(*args, **kwargs)
         under_way, self.running = self.running, []

@@ -31,17 +31,24 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.engine.pooled_outputs import
     to_runner_output,
     whole_requests,
 )
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.shapes import buckets, trace_region_size
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.step_guard import StepGuard
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.watchdog import Watchdog
-from models.demos.wormhole.bge_large_en.vllm_plugin.options import FLOW_KEY, FRONT_KEY, STEP_ROWS_KEY, PoolingOptions
+from models.demos.wormhole.bge_large_en.vllm_plugin.options import (
+    FLOW_KEY,
+    FRONT_KEY,
+    SCHEDULER_KEY,
+    STEP_ROWS_KEY,
+    PoolingOptions,
+)
 from models.demos.wormhole.bge_large_en.vllm_plugin.quick_exit import quick_exit, stops_as_told
-from models.demos.wormhole.bge_large_en.vllm_plugin.versions import compilation_times
+from models.demos.wormhole.bge_large_en.vllm_plugin.versions import compilation_times, registered_class
 
 if TYPE_CHECKING:
     from vllm.v1.core.sched.output import SchedulerOutput
     from vllm.v1.worker.worker_base import CompilationTimes
 
-    from models.demos.wormhole.bge_large_en.runner.batch_plan import Buckets, Step
+    from models.demos.wormhole.bge_large_en.runner.batch_plan import Step
 
 logger = init_logger("vllm.tt_pooling.worker")
 
@@ -110,9 +117,9 @@ class TTPoolingWorker(WorkerBase):
         if on != EMULATED:
             use_one_host_thread()
         self._step_limit_s = options.step_limit(on_card=on == SILICON)
-        trace_region_size = self._trace_region_size(options)  # imports what is no part of opening
+        reserved = trace_region_size(options, self.model_config)  # imports what is no part of opening
         with self.watchdog.limit(options.open_timeout_s, lambda: OPENING):
-            self.mesh_device = open_mesh(l1_small_size=options.l1_small_size, trace_region_size=trace_region_size)
+            self.mesh_device = open_mesh(l1_small_size=options.l1_small_size, trace_region_size=reserved)
         # The fork tells its workers nothing when it stops.
         self._at_exit = Finalize(None, self.shutdown, exitpriority=0)
         chips = self.mesh_device.get_num_devices()
@@ -131,13 +138,9 @@ class TTPoolingWorker(WorkerBase):
         """
         if load_dummy_weights:
             raise ValueError("load_dummy_weights is True; the TT pooling worker loads the checkpoint's weights only")
-        from vllm import ModelRegistry
-
         # As Tenstorrent's loaders look a model up: "TT" before what its config.json says.
         wanted = [f"{prefix}{name}" for name in self.model_config.architectures for prefix in ("TT", "")]
-        model_class, _ = ModelRegistry.resolve_model_cls(
-            [name for name in wanted if name in REGISTERED], self.model_config
-        )
+        model_class = registered_class([name for name in wanted if name in REGISTERED], self.model_config)
         chips = self.mesh_device.get_num_devices()
         with self._closing_on_failure():
             model = model_class.initialize_vllm_model(
@@ -147,7 +150,7 @@ class TTPoolingWorker(WorkerBase):
                 max_seq_len=self.model_config.max_model_len,
                 tt_data_parallel=chips,
                 optimizations=self.options.optimizations,
-                buckets=self._buckets(),
+                buckets=buckets(self.options, self.model_config, self.mesh_device),
                 vllm_config=self.vllm_config,
                 observer=self._observe,
                 num_command_queues=QUEUES,
@@ -158,9 +161,13 @@ class TTPoolingWorker(WorkerBase):
     def use(self, model, *, overlap: bool = False, alone: bool = True) -> None:
         """Serve with this model from now on. alone: whether the device computes while nobody waits for it."""
         self.model = model
-        self.vllm_config.additional_config[STEP_ROWS_KEY] = model.step_rows
+        shared = self.vllm_config.additional_config
+        shared[STEP_ROWS_KEY] = model.step_rows
         if overlap:
-            self.flow = self.vllm_config.additional_config[FLOW_KEY] = Flow(model, self.guard, alone=alone)
+            self.flow = shared[FLOW_KEY] = Flow(model, self.guard, alone=alone)
+        # Tenstorrent's platforms set one of theirs after ours was chosen; the engine makes it after its worker.
+        if SCHEDULER_KEY in shared:
+            self.vllm_config.scheduler_config.scheduler_cls = shared[SCHEDULER_KEY]
 
     def compile_or_warm_up_model(self) -> "CompilationTimes | None":
         """Compile every served shape, so that the first request is as fast as the tenth; seconds."""
@@ -204,6 +211,10 @@ class TTPoolingWorker(WorkerBase):
             logits = self.model.head(done.rows)
             return to_classes(done.requests, logits, self.model.activation(logits), done.failures)
         return to_runner_output(done.requests, done.rows, normalize=self.model.normalize, failures=done.failures)
+
+    def execute_model_with_grammar(self, scheduler_output: "SchedulerOutput", grammar: Any = None) -> ModelRunnerOutput:
+        """As the engine of the fork's vLLM 0.16 has it; an encoder's answer has no grammar."""
+        return self.execute_model(scheduler_output)
 
     def get_model(self):
         return self.model
@@ -294,28 +305,3 @@ class TTPoolingWorker(WorkerBase):
     def _observe(self, step: "Step", tokens: int, seconds: float) -> None:
         self.watchdog.progress()
         self.metrics.step(step, tokens, seconds)
-
-    def _buckets(self) -> "Buckets | None":
-        """The shapes per chip, None for the model's own."""
-        if self.options.packing != "dense":
-            return None
-        from models.demos.wormhole.bge_large_en.runner.batch_plan import default_buckets
-        from models.demos.wormhole.bge_large_en.runner.runner import core_grid
-
-        rows = min(self.options.max_device_batch, core_grid(self.mesh_device)[1])
-        return default_buckets(self.model_config.max_model_len, rows, dense=True)
-
-    def _trace_region_size(self, options: PoolingOptions) -> int:
-        """Bytes per chip. Under slow dispatch and on a mock nothing is traced, and the region stays empty."""
-        if not options.traced:
-            return 0
-        if options.trace_region_size is not None:
-            return options.trace_region_size
-        from models.demos.wormhole.bge_large_en.runner.batch_plan import default_buckets
-        from models.demos.wormhole.bge_large_en.runner.runner import MAX_GRID
-        from models.demos.wormhole.bge_large_en.runner.tracing import trace_bytes
-        from models.demos.wormhole.bge_large_en.tt.dims import BertDims
-
-        dense = options.packing == "dense"
-        shapes = default_buckets(self.model_config.max_model_len, options.max_device_batch, dense=dense).shapes
-        return 2 * trace_bytes(BertDims.from_hf(self.model_config.hf_config), shapes, MAX_GRID)  # DRAM has plenty

@@ -16,6 +16,7 @@ from starlette.datastructures import Headers
 from vllm import envs
 
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.openai_errors import Refused
+from models.demos.wormhole.bge_large_en.vllm_plugin.versions import TELLS_OPTIONS
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -34,10 +35,15 @@ STATIC_FILES = "/static/"  # of the documentation, with --enable-offline-docs
 class ApiKeyGuard:
     """ASGI middleware for vLLM's --middleware: 401 without a valid "Authorization: Bearer KEY", where keys are set.
 
-    OPTIONS, which browsers send without a key, and OPEN_PATHS pass, and everything does when no key is set.
+    OPTIONS, which browsers send without a key, and OPEN_PATHS pass, and everything does when no key is set. RuntimeError,
+    for every request, where vLLM does not tell which keys are set.
     """
 
     def __init__(self, app: "ASGIApp"):
+        if not TELLS_OPTIONS:
+            raise RuntimeError(
+                "ApiKeyGuard can't know --api-key: vLLM 0.10 does not tell it; leave this middleware out"
+            )
         self.app = app
 
     def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> Awaitable[None]:

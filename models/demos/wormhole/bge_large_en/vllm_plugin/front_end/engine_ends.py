@@ -10,17 +10,13 @@ vLLM 0.25.1 and 0.33 then write that they kill what has ended by itself.
 
 from multiprocessing import connection
 
-from models.demos.wormhole.bge_large_en.vllm_plugin.versions import IS_FORK
-
 
 def leave_them_to_who_stops() -> None:
     """Have vLLM's monitor ask for the status of an engine only where nobody has told that to stop; safe to call again."""
-    if IS_FORK:  # its monitor is not its manager's
-        return
     from vllm.v1.engine.utils import CoreEngineProcManager
 
-    vllms = CoreEngineProcManager.monitor_engine_liveness
-    if vllms.__module__ == __name__:
+    vllms = getattr(CoreEngineProcManager, "monitor_engine_liveness", None)  # not in the fork
+    if vllms is None or vllms.__module__ == __name__:
         return
 
     def monitor_engine_liveness(self):

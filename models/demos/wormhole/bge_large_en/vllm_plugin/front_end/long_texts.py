@@ -101,7 +101,9 @@ def bound_tokenizing(most_tokens: int) -> None:
     try:
         from vllm.renderers.base import BaseRenderer
         from vllm.renderers.params import TokenizeParams
-    except ImportError:  # the fork, which has no such limit
+    except ImportError:  # vLLM 0.10, which has no such limit
+        return
+    if hasattr(BaseRenderer, "get_async_tokenizer"):  # vLLM 0.16 tokenises elsewhere for its server
         return
     TokenizeParams._text_len_check = lambda self, tokenizer, text: text
     tokenize = getattr(BaseRenderer._tokenize_prompt, "__wrapped__", BaseRenderer._tokenize_prompt)

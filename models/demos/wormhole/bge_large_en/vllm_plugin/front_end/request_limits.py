@@ -31,7 +31,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.request_schema imp
 )
 from models.demos.wormhole.bge_large_en.vllm_plugin.front_end.validation_errors import check_as_route
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions
-from models.demos.wormhole.bge_large_en.vllm_plugin.versions import refuse_as_values
+from models.demos.wormhole.bge_large_en.vllm_plugin.versions import TELLS_OPTIONS, refuse_as_values
 
 if TYPE_CHECKING:
     from starlette.datastructures import State
@@ -103,8 +103,9 @@ class RequestLimits:
 
 
 def options_and_limits(state: "State") -> tuple[PoolingOptions, Limits]:
-    options = PoolingOptions.from_config(state.args.additional_config)
     vllm_config = getattr(state, "vllm_config", None)
+    given = state.args if TELLS_OPTIONS else state.vllm_config
+    options = PoolingOptions.from_config(given.additional_config)
     vocab_size = normalizes = pair = None
     embedding = getattr(getattr(state, "serving_embedding", None), "io_processor", None)
     prompts = frozenset(getattr(embedding, "task_instructions", None) or ())

@@ -18,7 +18,7 @@ from models.demos.wormhole.bge_large_en.runner.batch_plan import default_buckets
 from models.demos.wormhole.bge_large_en.tests.sentences import SENTENCES  # noqa: E402
 from models.demos.wormhole.bge_large_en.tests.vllm.engine.test_metrics import ask, samples, total  # noqa: E402
 from models.demos.wormhole.bge_large_en.tests.vllm.server import NAME, assert_like, serving  # noqa: E402
-from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.shapes import buckets  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOptions  # noqa: E402
 
 
@@ -32,10 +32,7 @@ from models.demos.wormhole.bge_large_en.vllm_plugin.options import PoolingOption
 )
 def test_shapes(device, options, expected):
     """Rows as many as the device has of cores, at most."""
-    worker = SimpleNamespace(
-        options=PoolingOptions(**options), model_config=SimpleNamespace(max_model_len=384), mesh_device=device
-    )
-    assert TTPoolingWorker._buckets(worker) == expected
+    assert buckets(PoolingOptions(**options), SimpleNamespace(max_model_len=384), device) == expected
 
 
 @pytest.mark.server

@@ -18,6 +18,7 @@ from vllm.v1.executor import Executor  # noqa: E402
 from models.demos.wormhole.bge_large_en.runner import target  # noqa: E402
 from models.demos.wormhole.bge_large_en.tests.vllm.engine.worker_doubles import start  # noqa: E402
 from models.demos.wormhole.bge_large_en.tt.dims import BertDims  # noqa: E402
+from models.demos.wormhole.bge_large_en.vllm_plugin.engine.shapes import trace_region_size  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.engine.worker import TTPoolingWorker  # noqa: E402
 from models.demos.wormhole.bge_large_en.vllm_plugin.options import STEP_ROWS_KEY, PoolingOptions  # noqa: E402
 
@@ -111,7 +112,7 @@ def test_default_trace_region_fits_every_shape(worker, length, packed):
     worker.model_config.max_model_len = length
     reckoned = 1_671_168 + 933_888 + 491_520 + packed * 1_671_168
     reckoned += sum(1_671_168 + of_4 + of_1 for at, of_4, of_1 in SPREAD_BYTES if at <= length)
-    assert worker._trace_region_size(PoolingOptions()) == 2 * reckoned
+    assert trace_region_size(PoolingOptions(), worker.model_config) == 2 * reckoned
 
 
 def test_warm_up_can_be_turned_off(worker, double, log):
