@@ -161,6 +161,7 @@ NOT_RUN = {
     "./scripts/test.sh -m nodes -s": SUITE,
     "./scripts/test.sh -m corpus": SUITE,
     "./scripts/test.sh --vllm 0.33.0": SUITE,
+    "./scripts/test.sh --backend PATH": "it needs a checkout of Tenstorrent's code",
     'pytest -m slow -s -k "bge_large and full_batch"': SUITE,
     "pytest -m quality -s -k modelled > FILE": SUITE,
     "pytest -m quality -s -k dense_placements": SUITE,

@@ -298,6 +298,22 @@ def test_a_vllm_without_pins_is_refused(recorded):
     assert done.returncode == 1 and done.stderr == "vllm_env: no pins for vLLM '0.1'; there are some for: 0.33.0\n"
 
 
+def test_a_backend_runs_its_tests(recorded, tree, tmp_path):
+    executable(tree / "scripts" / "backend_env.sh", 'echo "prepares $1"')
+    (checkout := tmp_path / "vllm-of-theirs").mkdir()
+    executable(tree / ".venv" / "backend-vllm-of-theirs" / "bin" / "python", "printf '%s\\n' \"$@\"")
+    done, lines = recorded("test.sh", "--backend", str(checkout), "-q")
+    assert done.returncode == 0, done.stderr
+    assert lines[0] == f"prepares {checkout}" and "models.emulated_wormhole.pytest_plugin" in lines
+    assert lines[-2:] == ["models/demos/wormhole/bge_large_en/tests/vllm/backends", "-q"]
+
+
+@pytest.mark.parametrize("given, why", [("nowhere", "no folder"), (".", "is a checkout of neither")])
+def test_what_is_no_backend_is_refused(recorded, tmp_path, given, why):
+    done, _ = recorded("backend_env.sh", str(tmp_path / given))
+    assert done.returncode == 1 and why in done.stderr and len(done.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize("name, code", [([], 0), (["no-such-organisation/no-such-model"], 1)])
 def test_model_choice_offline(tmp_path, name, code):
     env = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}

@@ -88,6 +88,13 @@ for pins in "$here"/vllm-*.txt; do
     "$venv/bin/python" -m uv pip compile -q --no-deps --generate-hashes --python-version 3.12 --no-annotate --no-header \
         other.in >>"$name.txt"
 done
-for name in "${others[@]}" corpus clients nodes web uv vllm data data-fallback torch environment check; do
+# Tenstorrent's backends, for CPython 3.12 alone too, whose vLLM is of a checkout.
+cp have.txt other.txt
+"$venv/bin/python" -m uv pip compile -q --python-version 3.12 --no-annotate --no-header "$here/fork.in" -o other.txt
+grep -E '^[a-z]' other.txt | grep -vxFf have.txt >other.in
+echo "# Written by lock.sh from fork.in: what Tenstorrent's vLLM backends want in other versions than environment.txt has." >fork.txt
+"$venv/bin/python" -m uv pip compile -q --no-deps --generate-hashes --python-version 3.12 --no-annotate --no-header \
+    other.in >>fork.txt
+for name in "${others[@]}" fork corpus clients nodes web uv vllm data data-fallback torch environment check; do
     mv "$name.txt" "$here/"
 done
