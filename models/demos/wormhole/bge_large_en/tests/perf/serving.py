@@ -4,14 +4,14 @@
 
 """What our platform and worker cost beside vLLM itself: requests/s with a device that does nothing.
 
-    python -m models.demos.wormhole.bge_large_en.tests.perf.serving [--rounds N] [--seconds S] [--words W] [--vllm V]
+    python -m models.demos.wormhole.bge_large_en.tests.perf.serving [--rounds N] [--seconds S] [--words W] [--vllm V | --threads N]
 
 Two servers on this machine, both with the front end of the installed vLLM and MiniLM's tokenizer: ours, whose worker
 checks, plans and counts as for a card and then returns a constant, and a bare one, whose worker returns a constant at once
 (serving_workers.py, bare_platform.py). They take turns under load, short ones, so that what else the machine does falls
-on both. The ratio is the median over rounds of ours / bare in one round. With --vllm both are ours: one with that vLLM,
-from the environment that is made for its tests, in the place of "ours", and one with the installed one in the place of
-"bare".
+on both. The ratio is the median over rounds of ours / bare in one round. With --vllm or --threads both are ours: in the
+place of "ours" one with that vLLM, from the environment that is made for its tests, or with so many threads that read
+long requests, and in the place of "bare" one with the installed vLLM, or with one thread.
 """
 
 import argparse
@@ -84,8 +84,8 @@ class Result:
 
 
 @contextmanager
-def servers(folder: Path, other: str | None = None) -> Iterator[dict[str, Server]]:
-    """Both servers, started at the same time; their logs go to `folder`. other: vLLM's version, of --vllm."""
+def servers(folder: Path, other: str | None = None, threads: int | None = None) -> Iterator[dict[str, Server]]:
+    """Both servers, started at the same time; their logs go to `folder`. other: vLLM's version, of --vllm; or threads."""
     checkpoint = registry_minilm()
     if checkpoint is None:
         raise FileNotFoundError("no installed package holds all-MiniLM-L6-v2, whose config and tokenizer are needed")
@@ -103,11 +103,14 @@ def servers(folder: Path, other: str | None = None) -> Iterator[dict[str, Server
     if other is not None:
         pythons = {"ours": REPOSITORY / ".venv" / f"vllm-{other}" / "bin" / "python", "bare": sys.executable}
         programs = {name: (str(python), *API_SERVER[1:]) for name, python in pythons.items()}
+    chosen: dict[str, list[str]] = {name: [] for name in PLATFORMS}
+    if threads is not None:
+        chosen = {name: ["--renderer-num-workers", str(n)] for name, n in (("ours", threads), ("bare", 1))}
     with ExitStack() as stack:
         yield {
             name: stack.enter_context(
                 serving(
-                    flags + FLAGS[kind],
+                    flags + FLAGS[kind] + chosen[name],
                     {**environment, "VLLM_PLUGINS": f"serving_{kind},emulated_wormhole"},
                     folder / f"{name}.log",
                     wait=False,
@@ -115,7 +118,7 @@ def servers(folder: Path, other: str | None = None) -> Iterator[dict[str, Server
                 )
             )
             for name in PLATFORMS
-            for kind in ["ours" if programs else name]
+            for kind in ["ours" if other or threads else name]
         }
 
 
@@ -191,16 +194,22 @@ def print_row(result: Result) -> None:
 
 
 def run(
-    loads=LOADS, *, words: int = 24, rounds: int = 60, seconds: float = 0.3, other: str | None = None
+    loads=LOADS,
+    *,
+    words: int = 24,
+    rounds: int = 60,
+    seconds: float = 0.3,
+    other: str | None = None,
+    threads: int | None = None,
 ) -> list[Result]:
     """Start both servers, print a line per load and return the results."""
-    with tempfile.TemporaryDirectory() as folder, servers(Path(folder), other) as running:
+    with tempfile.TemporaryDirectory() as folder, servers(Path(folder), other, threads) as running:
         for server in running.values():
             server.wait_until_healthy()
         print(f"vLLM {version('vllm')}, Python {platform.python_version()}, {os.cpu_count()} cores, no device at all")
         print(f"{words + 2} tokens a text, base64, {rounds} rounds of {seconds:g} s a server; client on the same cores")
         print(f"{'':30} {'requests/s':^17} {'ratio, half of its rounds':24}  {'CPU ms a request':>15}")
-        names = ("ours", "bare") if other is None else (other, version("vllm"))
+        names = (other, version("vllm")) if other else ("threads", "one") if threads else ("ours", "bare")
         print("{:30} {:>8} {:>8} {:24} {:>8} {:>7}".format("", *names, "", *names), flush=True)
         return asyncio.run(compare(running, loads, words, rounds, seconds))
 
@@ -210,9 +219,19 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--seconds", type=float, default=0.3, help="of load, a round and server")
     parser.add_argument("--words", type=int, default=24, help="of a text, one token each")
-    parser.add_argument("--vllm", metavar="VERSION", help="another version, which is compared with the installed one")
+    compared = parser.add_mutually_exclusive_group()
+    compared.add_argument("--vllm", metavar="VERSION", help="another version, which is compared with the installed one")
+    compared.add_argument(
+        "--threads", type=int, metavar="N", help="--renderer-num-workers, which are compared with one"
+    )
     options = parser.parse_args(arguments)
-    run(words=options.words, rounds=options.rounds, seconds=options.seconds, other=options.vllm)
+    run(
+        words=options.words,
+        rounds=options.rounds,
+        seconds=options.seconds,
+        other=options.vllm,
+        threads=options.threads,
+    )
 
 
 if __name__ == "__main__":
