@@ -5,6 +5,7 @@
 """What clients get of a device, against its gates: on an idle machine, as Python's time is a part of it."""
 
 import json
+import statistics
 import subprocess
 import sys
 
@@ -55,5 +56,9 @@ def test_few_wait_long_at_four_fifths_of_the_rate(overlapped, lengths):
 
 
 def test_a_lone_client_waits_no_longer_than_with_vllms_scheduler():
-    alone = [loads("--only", "1 clients, 384", *options)["1 clients, 384"]["p50_steps"] for options in ([], ["--vllm"])]
-    assert alone[0] <= 1.02 * alone[1], alone
+    """In pairs of runs, many, as a host is faster at one time than at another: two equal ones differ by 5 %."""
+    ratios = []
+    for _ in range(9):
+        runs = [loads("--only", "1 clients, 384", *options)["1 clients, 384"] for options in ([], ["--vllm"])]
+        ratios.append(runs[0]["p50_steps"] / runs[1]["p50_steps"])
+    assert statistics.median(ratios) <= 1.02, ratios
