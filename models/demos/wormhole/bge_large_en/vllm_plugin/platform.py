@@ -253,7 +253,7 @@ def _schedule_whole_requests(vllm_config: "VllmConfig") -> None:
 
 
 def _choose_scheduler(vllm_config: "VllmConfig", options: PoolingOptions) -> None:
-    """One that overlaps engine steps, unless a user or an option asks for another; noted for the worker (load_model)."""
+    """One that overlaps engine steps, unless a user or an option asks for another; noted for the worker (its `use`)."""
     scheduler, wait = vllm_config.scheduler_config, options.batch_fill_wait_us
     noted = vllm_config.additional_config or {}
     if SCHEDULER_KEY in noted:  # chosen before, in the API server

@@ -52,7 +52,7 @@ def refuse_features(vllm_config: "VllmConfig") -> None:
 
 
 def refuse_without_tokenizer(model_config: "ModelConfig") -> None:
-    """ValueError: of a folder without a vocabulary transformers 5 makes a tokenizer of five tokens: every word becomes [UNK]."""
+    """ValueError for a folder without a vocabulary: transformers 5 would make every word of a text [UNK]."""
     folder = Path(str(getattr(model_config, "tokenizer", None) or model_config.model))
     if getattr(model_config, "skip_tokenizer_init", False) or not folder.is_dir():
         return

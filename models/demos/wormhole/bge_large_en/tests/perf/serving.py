@@ -225,6 +225,8 @@ def main(arguments: list[str]) -> None:
         "--threads", type=int, metavar="N", help="--renderer-num-workers, which are compared with one"
     )
     options = parser.parse_args(arguments)
+    if options.threads is not None and options.threads < 1:
+        parser.error(f"--threads is {options.threads}; allowed: 1 or more")
     run(
         words=options.words,
         rounds=options.rounds,
